@@ -1,0 +1,128 @@
+package frames
+
+// Types that only sor and the supervisor use, over the stdin and stdout of a sandbox. sor sends hello (payload: a
+// Config), invoke (SupervisorInvoke; payload: the event) and shutdown; the supervisor answers ready, and for each
+// invocation result or error (payload: what the caller gets) as soon as the runtime posted it, and then report.
+// Logs and traces come in between, in order.
+const (
+	TypeLog    = "log"    // supervisor: Log; payload: the line, without its newline
+	TypeTrace  = "trace"  // supervisor: Trace; payload: what the stage made
+	TypeReport = "report" // supervisor: Report; the environment can take the next invocation
+	TypeFault  = "fault"  // supervisor: Fault; it can't go on
+)
+
+// MaxSupervisorPayload bounds a payload between sor and supervisor, in bytes.
+const MaxSupervisorPayload = 16 * 1024 * 1024
+
+// Sources of a log line.
+const (
+	SourcePlatform  = "platform" // START, END, REPORT, INIT_REPORT and what Lambda itself would log
+	SourceFunction  = "function"
+	SourceExtension = "extension"
+)
+
+// Config is the payload of sor's hello: the function that the sandbox is for, and the facts of the sandbox.
+type Config struct {
+	FunctionName    string            `json:"functionName"`
+	FunctionVersion string            `json:"functionVersion"` // "$LATEST"
+	FunctionARN     string            `json:"functionArn"`
+	Region          string            `json:"region"`
+	AccountID       string            `json:"accountId"`
+	Handler         string            `json:"handler"`
+	MemoryMB        int               `json:"memoryMB"`
+	TimeoutMs       int64             `json:"timeoutMs"`
+	TmpMB           int               `json:"tmpMB"`
+	Target          string            `json:"target"`      // Lambda runtime identifier; named in INIT_START
+	Managed         bool              `json:"managed"`     // a managed target: AWS_LAMBDA_EXEC_WRAPPER=/opt/bootstrap, /var/runtime/bootstrap first
+	Environment     map[string]string `json:"environment"` // the function's own
+	Credentials     map[string]string `json:"credentials"` // AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
+	Trace           bool              `json:"trace"`       // ask the bootstrap for trace records
+	Facts           Facts             `json:"facts"`
+}
+
+// Facts are what the sandbox knows of itself and the supervisor must heed.
+type Facts struct {
+	Sandbox     string   `json:"sandbox"`               // namespace, docker
+	APIAddress  string   `json:"apiAddress"`            // where the Runtime API listens: 127.0.0.1:9001, or 127.0.0.1:0
+	Identity    string   `json:"identity"`              // how the function becomes user 993: see the constants
+	PathSuffix  []string `json:"pathSuffix,omitempty"`  // folders that join the end of PATH
+	MemoryLimit string   `json:"memoryLimit,omitempty"` // "cgroup" when one backs the supervisor's own watch
+}
+
+// How a function becomes user 993, group 990.
+const (
+	IdentityAlready   = "already"   // the supervisor is 993 itself
+	IdentityDrop      = "drop"      // the supervisor is root and starts children with the credentials of 993
+	IdentityNamespace = "namespace" // each child gets a user namespace in which it is 993
+)
+
+// SupervisorReady says that the sandbox is up and INIT has begun.
+type SupervisorReady struct {
+	Type    string `json:"type"`
+	Version int    `json:"version"`
+	API     string `json:"api"` // host:port of the Runtime API
+}
+
+// SupervisorInvoke is one invocation from sor. ID is the request ID.
+type SupervisorInvoke struct {
+	Type            string `json:"type"`
+	ID              string `json:"id"`
+	FunctionARN     string `json:"functionArn,omitempty"` // default: Config's
+	TraceID         string `json:"traceId,omitempty"`     // default: one is made
+	ClientContext   string `json:"clientContext,omitempty"`
+	CognitoIdentity string `json:"cognitoIdentity,omitempty"`
+	TenantID        string `json:"tenantId,omitempty"`
+	ContentType     string `json:"contentType,omitempty"` // default: application/json
+}
+
+// SupervisorAnswer is the header of a result or error: what the caller of the Invoke API gets.
+type SupervisorAnswer struct {
+	Type        string `json:"type"`
+	ID          string `json:"id"`
+	ErrorType   string `json:"errorType,omitempty"` // of an error; the payload is the error document
+	ContentType string `json:"contentType,omitempty"`
+}
+
+// Log is the header of one log line.
+type Log struct {
+	Type      string `json:"type"`
+	Source    string `json:"source"`
+	RequestID string `json:"requestId,omitempty"`
+}
+
+// Trace is one record of a stage, written by the bootstrap to the descriptor that SOR_TRACE names (fd:3) as a frame, and
+// passed on. Times are in microseconds; StartUs counts from the beginning of the invocation (or of init).
+type Trace struct {
+	Type       string `json:"type"`
+	RequestID  string `json:"requestId,omitempty"` // empty during init
+	Stage      string `json:"stage"`               // middleware, handler, init
+	Name       string `json:"name"`                // of the middleware; the handler
+	Hook       string `json:"hook,omitempty"`      // before, after, error
+	StartUs    int64  `json:"startUs"`
+	DurationUs int64  `json:"durationUs"`
+	BytesIn    int    `json:"bytesIn"`
+	BytesOut   int    `json:"bytesOut"`
+	Unchanged  bool   `json:"unchanged,omitempty"`
+	Respond    bool   `json:"respond,omitempty"`
+	ErrorType  string `json:"errorType,omitempty"`
+	Truncated  bool   `json:"truncated,omitempty"` // the payload is the beginning of what the stage made
+}
+
+// Report is one invocation's end: what Lambda's REPORT line says.
+type Report struct {
+	Type             string  `json:"type,omitempty"`
+	ID               string  `json:"id,omitempty"`
+	Status           string  `json:"status"` // success, error, timeout
+	ErrorType        string  `json:"errorType,omitempty"`
+	DurationMs       float64 `json:"durationMs"`
+	BilledDurationMs int64   `json:"billedDurationMs"`
+	InitDurationMs   float64 `json:"initDurationMs,omitempty"` // the first invocation after an INIT only
+	MemorySizeMB     int     `json:"memorySizeMB"`
+	MaxMemoryUsedMB  int     `json:"maxMemoryUsedMB"`
+}
+
+// Fault is why a supervisor can't go on; the host shows it and the sandbox ends.
+type Fault struct {
+	Type    string `json:"type"`
+	Message string `json:"message"`
+}

@@ -1,0 +1,94 @@
+package runtimeapi
+
+import (
+	"encoding/json"
+	"regexp"
+)
+
+// Types of errors, as Lambda spells them where Lambda has a name for the thing.
+const (
+	ErrorExit             = "Runtime.ExitError"
+	ErrorInvalidEntry     = "Runtime.InvalidEntrypoint"
+	ErrorOutOfMemory      = "Runtime.OutOfMemory"
+	ErrorTimedOut         = "Sandbox.Timedout"
+	ErrorResponseTooLarge = "Function.ResponseSizeTooLarge"
+	ErrorTruncated        = "Runtime.TruncatedResponse"
+	ErrorUnknown          = "Runtime.Unknown"
+	ErrorFunctionUnknown  = "Function.Unknown"
+	ErrorInvalidMode      = "Runtime.InvalidResponseModeHeader"
+
+	ErrorMiddleware   = "Runtime.MiddlewareError"   // ours: a middleware failed
+	ErrorTimeout      = "Function.Timeout"          // ours: the deadline less the margin passed
+	ErrorImportModule = "Runtime.ImportModuleError" // the handler's file can't be loaded
+	ErrorHandler      = "Runtime.HandlerNotFound"   // the file has no such handler
+	ErrorHandlerName  = "Runtime.MalformedHandlerName"
+	ErrorRuntimeStart = "Runtime.StartError"  // ours: the language runtime can't be started
+	ErrorExitStatus   = "Function.ExitStatus" // ours: a bash handler's status other than 0
+)
+
+// Error is an error document: what a runtime posts when an invocation or its init fails, and what the caller gets.
+//
+// It is data on the wire. Type and Message are always there; StackTrace is a list of lines, innermost first.
+type Error struct {
+	Type       string   `json:"errorType"`
+	Message    string   `json:"errorMessage"`
+	StackTrace []string `json:"stackTrace"`
+
+	// Document is the document as its author wrote it, byte for byte, when there was one; it wins over the fields above.
+	Document []byte `json:"-"`
+}
+
+func (e *Error) Error() string { return e.Type + ": " + e.Message }
+
+// JSON gives the bytes for the wire.
+func (e *Error) JSON() []byte {
+	if e.Document != nil {
+		return e.Document
+	}
+	out := *e
+	if out.StackTrace == nil {
+		out.StackTrace = []string{}
+	}
+	data, err := json.Marshal(out)
+	if err != nil { // strings only: cannot happen
+		return []byte(`{"errorType":"` + ErrorUnknown + `","errorMessage":"","stackTrace":[]}`)
+	}
+	return data
+}
+
+// ParseError reads an error document. It accepts what the official clients write: trace for stackTrace, and stack
+// entries that are objects. ok is false if data is no object with an errorType or an errorMessage.
+func ParseError(data []byte) (e *Error, ok bool) {
+	var doc struct {
+		Type    string            `json:"errorType"`
+		Message string            `json:"errorMessage"`
+		Stack   []json.RawMessage `json:"stackTrace"`
+		Trace   []json.RawMessage `json:"trace"`
+	}
+	if json.Unmarshal(data, &doc) != nil || doc.Type == "" && doc.Message == "" {
+		return nil, false
+	}
+	e = &Error{Type: doc.Type, Message: doc.Message, Document: data}
+	if doc.Stack == nil {
+		doc.Stack = doc.Trace
+	}
+	for _, raw := range doc.Stack {
+		var line string
+		if json.Unmarshal(raw, &line) != nil {
+			line = string(raw)
+		}
+		e.StackTrace = append(e.StackTrace, line)
+	}
+	return e, true
+}
+
+var acceptedType = regexp.MustCompile(`^(Runtime|Function|Extension|Sandbox)\.[A-Z][a-zA-Z]+`)
+
+// HeaderType gives the value of HeaderErrorType that the platform keeps: types that don't have the form
+// Runtime.Xxx or Function.Xxx become fallback.
+func HeaderType(errorType, fallback string) string {
+	if acceptedType.MatchString(errorType) {
+		return errorType
+	}
+	return fallback
+}
