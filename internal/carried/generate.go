@@ -1,0 +1,3 @@
+package carried
+
+//go:generate go run ./pack -arch amd64,arm64
