@@ -1,0 +1,98 @@
+package namespace
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/serverless/open-runtime/internal/owner"
+)
+
+// A backstop is a memory cgroup around the whole sandbox. The supervisor watches memory itself and knows better what
+// counts; the cgroup catches what allocates faster than anyone watches. Where none may be written there is none.
+type backstop struct {
+	dir   string
+	limit string // the file with the limit
+}
+
+// supervisorAllowance is what the supervisor itself may use on top of the function's memory and /tmp.
+const supervisorAllowance = 64 << 20
+
+// backstopPrefix begins the name of every cgroup of ours: sor-MARK-N, with the mark of the sor that made it, so that the
+// next one can tell which were left behind by a kill.
+const backstopPrefix = "sor-"
+
+var backstops atomic.Int64
+
+// newBackstop makes a cgroup, in the first place where it works. It sweeps stale ones there first.
+func newBackstop(memoryMB, tmpMB int) (*backstop, error) {
+	places, err := memoryCgroups()
+	if err != nil {
+		return nil, err
+	}
+	limit := int64(memoryMB+tmpMB)<<20 + supervisorAllowance
+	name := fmt.Sprintf("%s%s-%d", backstopPrefix, owner.Mark(), backstops.Add(1))
+	refused := errors.New("there is no memory cgroup")
+	for _, place := range places {
+		sweepBackstops(place.dir)
+		b := &backstop{dir: filepath.Join(place.dir, name), limit: place.limit}
+		if refused = b.create(limit); refused == nil {
+			return b, nil
+		}
+	}
+	return nil, refused
+}
+
+func (b *backstop) create(limit int64) error {
+	if err := os.Mkdir(b.dir, 0o755); err != nil {
+		return err
+	}
+	// Without O_CREATE: in a cgroup without the memory controller there is no such file, and that must be an error.
+	err := writeControl(filepath.Join(b.dir, b.limit), strconv.FormatInt(limit, 10))
+	if err != nil {
+		return errors.Join(err, os.Remove(b.dir))
+	}
+	// No swap: a function that is slow because it swaps is nothing that Lambda knows. Not every kernel counts swap.
+	_ = writeControl(filepath.Join(b.dir, "memory.swap.max"), "0")
+	_ = writeControl(filepath.Join(b.dir, "memory.memsw.limit_in_bytes"), strconv.FormatInt(limit, 10))
+	return nil
+}
+
+// add puts a process, and so all that it will start, into the cgroup.
+func (b *backstop) add(pid int) error {
+	return writeControl(filepath.Join(b.dir, "cgroup.procs"), strconv.Itoa(pid))
+}
+
+// remove removes the cgroup, whose processes must be gone.
+func (b *backstop) remove() error {
+	err := os.Remove(b.dir)
+	if os.IsNotExist(err) {
+		return nil
+	}
+	return err
+}
+
+func writeControl(file, value string) error {
+	f, err := os.OpenFile(file, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(value)
+	return errors.Join(err, f.Close())
+}
+
+// sweepBackstops removes the cgroups in dir whose sor is gone. One that still has processes stays: the kernel refuses.
+func sweepBackstops(dir string) {
+	entries, _ := os.ReadDir(dir)
+	for _, entry := range entries {
+		mark, ok := strings.CutPrefix(entry.Name(), backstopPrefix)
+		if last := strings.LastIndexByte(mark, '-'); ok && last > 0 && owner.Gone(mark[:last]) {
+			_ = syscall.Rmdir(filepath.Join(dir, entry.Name()))
+		}
+	}
+}

@@ -1,0 +1,97 @@
+package namespace
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/serverless/open-runtime/internal/frames"
+	"github.com/serverless/open-runtime/internal/process"
+	"github.com/serverless/open-runtime/pkg/emulator"
+)
+
+// instance is one sandbox that runs.
+type instance struct {
+	child         *process.Child
+	stdin, stdout *os.File
+	facts         frames.Facts
+	backstop      *backstop     // nil without one; set before limited is closed
+	limited       chan struct{} // closed when the memory cgroup is decided
+	ended         chan struct{} // closed when nothing is left of it
+	err           error         // valid after ended
+}
+
+func (i *instance) Read(p []byte) (int, error)  { return i.stdout.Read(p) }
+func (i *instance) Write(p []byte) (int, error) { return i.stdin.Write(p) }
+func (i *instance) CloseWrite() error           { return i.stdin.Close() }
+func (i *instance) Facts() frames.Facts         { return i.facts }
+
+// Wait blocks until nothing is left. What the supervisor wrote before its end can still be read afterwards.
+func (i *instance) Wait() error {
+	<-i.ended
+	return i.err
+}
+
+// mostText is how much of the supervisor's stderr is kept, in bytes: a panic, which is all that goes there.
+const mostText = 8 << 10
+
+// limit puts the sandbox into a memory cgroup of its own, while it is still being set up: with version 1 of cgroups the
+// kernel takes about as long for it as for all of the mounting.
+func (i *instance) limit(spec emulator.Spec, logger *slog.Logger) {
+	defer close(i.limited)
+	if spec.MemoryMB <= 0 {
+		return
+	}
+	b, err := newBackstop(spec.MemoryMB, spec.TmpMB)
+	if err == nil {
+		if err = b.add(i.child.PID()); err != nil {
+			_ = b.remove()
+		}
+	}
+	if err != nil {
+		logger.Debug("no memory cgroup", "cause", err)
+		return
+	}
+	i.backstop, i.facts.MemoryLimit = b, "cgroup"
+}
+
+// supervise waits for the end of the supervisor, with which everything in its namespace ends, and cleans up.
+func (i *instance) supervise(ctx context.Context, stderr *os.File, stop func() bool) {
+	defer close(i.ended)
+	text := process.NewTail(mostText)
+	_, _ = io.Copy(text, stderr) // up to the end of the last process that holds it
+	stderr.Close()
+	<-i.child.Exited()
+	stop()
+	i.stdin.Close()
+	<-i.limited
+	if i.backstop != nil {
+		i.err = removeSoon(i.backstop)
+	}
+	exit := i.child.Exit()
+	switch {
+	case exit.Success():
+	case ctx.Err() != nil:
+		i.err = context.Cause(ctx)
+	default:
+		i.err = fmt.Errorf("supervisor: %s", strings.TrimSpace(exit.String()+"\n"+text.String()))
+	}
+}
+
+// removeSoon removes a cgroup whose last process has been reaped; the kernel may need a moment more to notice.
+func removeSoon(b *backstop) error {
+	again := time.NewTicker(time.Millisecond)
+	defer again.Stop()
+	var err error
+	for range 1000 {
+		if err = b.remove(); err == nil {
+			return nil
+		}
+		<-again.C
+	}
+	return fmt.Errorf("removing memory cgroup: %w", err)
+}
