@@ -7,7 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"io/fs"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,7 +46,7 @@ func SourceHash(checkout string) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
-func hashFile(sum interface{ Write([]byte) (int, error) }, checkout, name string) error {
+func hashFile(sum io.Writer, checkout, name string) error {
 	data, err := os.ReadFile(name)
 	if err != nil {
 		return fmt.Errorf("hashing the sources of the programs: %w", err)
@@ -67,9 +67,6 @@ func findCheckout(dir string) string {
 		if err == nil && strings.HasPrefix(string(data), "module "+Module+"\n") {
 			return dir
 		}
-		if err != nil && !os.IsNotExist(err) && !isNotDir(err) {
-			return ""
-		}
 		parent := filepath.Dir(dir)
 		if parent == dir {
 			return ""
@@ -77,9 +74,4 @@ func findCheckout(dir string) string {
 		dir = parent
 	}
 	return ""
-}
-
-func isNotDir(err error) bool {
-	_, ok := err.(*fs.PathError)
-	return ok
 }

@@ -123,3 +123,10 @@ func scanChildren(pid int) []int {
 	}
 	return found
 }
+
+// ReapOrphans reaps the orphans that have ended, and waits for none.
+func ReapOrphans() {
+	for _, pid := range Orphans() {
+		_, _ = syscall.Wait4(pid, nil, syscall.WNOHANG, nil) // it may be alive
+	}
+}

@@ -1,0 +1,130 @@
+package manifest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Protocols.
+const (
+	ProtocolExec       = "exec"
+	ProtocolFrames     = "frames/1"
+	ProtocolWasm       = "wasm"
+	ProtocolRuntimeAPI = "runtime-api"
+)
+
+// Hooks of a middleware.
+const (
+	HookBefore = "before"
+	HookAfter  = "after"
+	HookError  = "error"
+)
+
+// Middleware is what NAME.json says, with the defaults of a middleware that has none.
+type Middleware struct {
+	Protocol    string   `json:"protocol"`
+	Hooks       []string `json:"hooks"`
+	TimeoutMs   int      `json:"timeoutMs"` // 0: the invocation's time
+	Required    *bool    `json:"required"`
+	Env         []string `json:"env"` // nil: all of the function's own variables
+	Credentials *bool    `json:"credentials"`
+}
+
+// DefaultMiddleware is the contract of 2018: exec, before and after.
+func DefaultMiddleware() Middleware {
+	return Middleware{Protocol: ProtocolExec, Hooks: []string{HookBefore, HookAfter}}
+}
+
+// Has says whether the middleware has a hook.
+func (m Middleware) Has(hook string) bool { return slices.Contains(m.Hooks, hook) }
+
+// Optional says whether a failure is skipped.
+func (m Middleware) Optional() bool { return m.Required != nil && !*m.Required }
+
+// SeesCredentials says whether it gets the function's AWS keys.
+func (m Middleware) SeesCredentials() bool { return m.Credentials == nil || *m.Credentials }
+
+// ParseMiddleware reads NAME.json. Unknown keys are warnings.
+func ParseMiddleware(data []byte) (m Middleware, warnings []string, err error) {
+	m = DefaultMiddleware()
+	warnings, err = parse(data, &m, "protocol", "hooks", "timeoutMs", "required", "env", "credentials")
+	if err != nil {
+		return m, warnings, err
+	}
+	if !slices.Contains([]string{ProtocolExec, ProtocolFrames, ProtocolWasm}, m.Protocol) {
+		return m, warnings, fmt.Errorf("there is no protocol %q; there are exec, frames/1 and wasm", m.Protocol)
+	}
+	for _, hook := range m.Hooks {
+		if !slices.Contains([]string{HookBefore, HookAfter, HookError}, hook) {
+			return m, warnings, fmt.Errorf("there is no hook %q; there are before, after and error", hook)
+		}
+	}
+	if m.TimeoutMs < 0 {
+		return m, warnings, fmt.Errorf("timeoutMs is %d; a time limit is positive", m.TimeoutMs)
+	}
+	return m, warnings, nil
+}
+
+// Runtime is what language-runtime.json says. Without the file the protocol is "", the lines of 2018.
+type Runtime struct {
+	Protocol string   `json:"protocol"`
+	Command  []string `json:"command"`
+}
+
+// ParseRuntime reads language-runtime.json.
+func ParseRuntime(data []byte) (r Runtime, warnings []string, err error) {
+	warnings, err = parse(data, &r, "protocol", "command")
+	if err == nil && !slices.Contains([]string{"", ProtocolFrames, ProtocolRuntimeAPI}, r.Protocol) {
+		err = fmt.Errorf("there is no protocol %q; there are frames/1 and runtime-api", r.Protocol)
+	}
+	return r, warnings, err
+}
+
+// Defaults is what sor.json says: nil where it has no key. An empty list is a decision.
+type Defaults struct {
+	Middlewares []string `json:"middlewares"`
+	Sidecars    []string `json:"sidecars"`
+}
+
+// ParseDefaults reads sor.json.
+func ParseDefaults(data []byte) (d Defaults, warnings []string, err error) {
+	warnings, err = parse(data, &d, "middlewares", "sidecars")
+	return d, warnings, err
+}
+
+// JSON spells it with only the keys that there are.
+func (d Defaults) JSON() []byte {
+	fields := map[string][]string{}
+	if d.Middlewares != nil {
+		fields["middlewares"] = d.Middlewares
+	}
+	if d.Sidecars != nil {
+		fields["sidecars"] = d.Sidecars
+	}
+	data, err := json.MarshalIndent(fields, "", "  ")
+	if err != nil { // lists of strings only: cannot happen
+		return []byte("{}\n")
+	}
+	return append(data, '\n')
+}
+
+// parse decodes an object into v and names the keys that are not known.
+func parse(data []byte, v any, known ...string) (warnings []string, err error) {
+	var keys map[string]json.RawMessage
+	if err := json.Unmarshal(data, &keys); err != nil {
+		return nil, fmt.Errorf("it is not a JSON object: %w", err)
+	}
+	for key := range keys {
+		if !slices.Contains(known, key) {
+			warnings = append(warnings, fmt.Sprintf("unknown key %q; known are %s", key, strings.Join(known, ", ")))
+		}
+	}
+	slices.Sort(warnings)
+	if err := json.NewDecoder(bytes.NewReader(data)).Decode(v); err != nil {
+		return warnings, err
+	}
+	return warnings, nil
+}

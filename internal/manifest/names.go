@@ -1,0 +1,83 @@
+// Package manifest says what the names and the manifests of a layer mean: SLSMIDDLEWARES, NAME.json next to a middleware,
+// language-runtime.json and sor.json.
+//
+// It is used by build-layer's lint and by the bootstrap's init, so that both say the same. It reads bytes and names, and
+// touches no file. The contracts are in docs/protocol.
+package manifest
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+// CheckName says what is wrong with the name of a middleware or sidecar.
+func CheckName(name string) error {
+	switch {
+	case name == "":
+		return errors.New("a name is empty")
+	case !nameForm.MatchString(name):
+		return fmt.Errorf("%q is no name: letters, digits, dot, dash and underscore, 64 at most, a letter or digit first", name)
+	case strings.HasSuffix(name, ".json"), strings.HasSuffix(name, ".wasm"):
+		return fmt.Errorf("%q is no name: .json and .wasm are what belongs to a middleware", name)
+	}
+	return nil
+}
+
+// builtIn is the prefix of what is compiled into the bootstrap.
+const builtIn = "sor:"
+
+// A Ref is one entry of a list of middlewares.
+type Ref struct {
+	Name     string // with its sor: prefix, when it has one
+	Optional bool   // written NAME?
+	BuiltIn  bool
+}
+
+// String spells it as in the list.
+func (r Ref) String() string {
+	if r.Optional {
+		return r.Name + "?"
+	}
+	return r.Name
+}
+
+// ParseRef reads one entry.
+func ParseRef(text string) (Ref, error) {
+	name, optional := strings.CutSuffix(strings.TrimSpace(text), "?")
+	ref := Ref{Name: name, Optional: optional}
+	plain, ok := strings.CutPrefix(name, builtIn)
+	ref.BuiltIn = ok
+	return ref, CheckName(plain)
+}
+
+// ParseList reads a list as SLSMIDDLEWARES has it: a,b?,c. An empty list is none. All that is wrong is told together.
+func ParseList(list string) ([]Ref, error) {
+	if strings.TrimSpace(list) == "" {
+		return nil, nil
+	}
+	return ParseRefs(strings.Split(list, ","))
+}
+
+// ParseRefs reads the entries of a list.
+func ParseRefs(entries []string) ([]Ref, error) {
+	var refs []Ref
+	var wrong []error
+	seen := map[string]bool{}
+	for _, entry := range entries {
+		ref, err := ParseRef(entry)
+		if err == nil && seen[ref.Name] {
+			err = fmt.Errorf("%q is listed twice", ref.Name)
+		}
+		if err != nil {
+			wrong = append(wrong, err)
+			continue
+		}
+		seen[ref.Name] = true
+		refs = append(refs, ref)
+	}
+	return refs, errors.Join(wrong...)
+}
