@@ -1,0 +1,249 @@
+//go:build linux
+
+package supervisor
+
+// The runtime at work: its process, its state in the Runtime API, and its logs.
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/serverless/open-runtime/internal/process"
+	"github.com/serverless/open-runtime/internal/runtimeapi"
+)
+
+// state is where a runtime is in the Runtime API. The names are those of AWS's error messages.
+type state string
+
+const (
+	stateStarted       state = "Started"
+	stateInitError     state = "InitError"
+	stateReady         state = "Ready"
+	stateRunning       state = "Running"
+	stateResponse      state = "InvocationResponse"
+	stateErrorResponse state = "InvocationErrorResponse"
+	stateResponseSent  state = "ResponseSent"
+)
+
+// environment is one life of the runtime, from its start to its end.
+type environment struct {
+	supervisor *supervisor
+	started    time.Time
+	initTook   time.Duration // INIT before the first invocation; reported once
+
+	child  *process.Child
+	logs   *logPipe
+	traces *tracePipe
+	broken *answer // why there is no child
+
+	ready chan struct{} // closed at the first /next
+	gone  chan struct{} // closed when end begins: who waits in /next gives up
+
+	mu        sync.Mutex
+	state     state
+	current   *invocation
+	offered   chan struct{} // closed when there is an event for /next
+	initError *answer
+	initPost  chan struct{} // closed at /init/error
+	oom       bool
+}
+
+// newEnvironment starts the runtime. request is the invocation on whose time it is started, "" for INIT.
+func (s *supervisor) newEnvironment(request string) *environment {
+	e := &environment{
+		supervisor: s, started: time.Now(), state: stateStarted,
+		ready: make(chan struct{}), gone: make(chan struct{}), offered: make(chan struct{}), initPost: make(chan struct{}),
+	}
+	s.mu.Lock()
+	s.environment = e
+	s.mu.Unlock()
+	s.memory.begin()
+	if err := e.startRuntime(request); err != nil {
+		e.broken = err
+	}
+	return e
+}
+
+func (e *environment) startRuntime(request string) *answer {
+	s := e.supervisor
+	path, tried := s.entrypoint()
+	if path == "" {
+		a := noEntrypoint(request, tried)
+		return &a
+	}
+	var err error
+	if e.logs, err = newLogPipe(func(line []byte) { s.functionLog(e, line) }); err != nil {
+		return internalFailure(request, err)
+	}
+	spec := process.Spec{
+		Path: path, Args: []string{path}, Env: s.runtimeEnvironment(), Dir: s.options.Task,
+		Stdout: e.logs.write, Stderr: e.logs.write, Sys: s.identity(),
+	}
+	if s.config.Trace {
+		if e.traces, err = newTracePipe(s.passTrace); err != nil {
+			return internalFailure(request, err)
+		}
+		spec.Extra = []*os.File{e.traces.write}
+	}
+	e.child, err = process.Start(spec)
+	if err != nil {
+		a := startFailure(request, path, err)
+		return &a
+	}
+	limit := unix.Rlimit{Cur: openFiles, Max: openFiles}
+	_ = unix.Prlimit(e.child.PID(), unix.RLIMIT_NOFILE, &limit, nil) // it may have ended already
+	return nil
+}
+
+func internalFailure(request string, err error) *answer {
+	return &answer{payload: errorBody(runtimeapi.ErrorUnknown, "RequestId: "+request+" Error: "+err.Error()), errorType: runtimeapi.ErrorUnknown}
+}
+
+// awaitInit waits for the first /next. It returns what a caller is told when there is none.
+func (e *environment) awaitInit(ctx context.Context, limit <-chan time.Time) *answer {
+	if e.broken != nil {
+		return e.broken
+	}
+	select {
+	case <-e.ready:
+		e.initTook = time.Since(e.started)
+		return nil
+	case <-e.initPost:
+		return e.afterInitError(ctx)
+	case <-e.child.Exited():
+		a := e.exitAnswer(e.requestID())
+		return &a
+	case <-limit:
+		a := timedOut(e.requestID(), e.supervisor.options.InitLimit.Milliseconds())
+		if id := e.requestID(); id != "" {
+			a = timedOut(id, e.supervisor.config.TimeoutMs)
+		}
+		return &a
+	case <-ctx.Done():
+		return &answer{}
+	}
+}
+
+// afterInitError gives a runtime that posted /init/error the time to exit, as Lambda expects it to.
+func (e *environment) afterInitError(ctx context.Context) *answer {
+	grace := time.NewTimer(initErrorGrace)
+	defer grace.Stop()
+	select {
+	case <-e.child.Exited():
+	case <-grace.C:
+	case <-ctx.Done():
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.initError
+}
+
+// offer makes inv what /next hands out.
+func (e *environment) offer(inv *invocation) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.current = inv
+	close(e.offered)
+}
+
+// ended is closed when the runtime exited.
+func (e *environment) ended() <-chan struct{} {
+	if e.child == nil {
+		closed := make(chan struct{})
+		close(closed)
+		return closed
+	}
+	return e.child.Exited()
+}
+
+func (e *environment) hasEnded() bool {
+	select {
+	case <-e.ended():
+		return true
+	default:
+		return false
+	}
+}
+
+// exitAnswer says how the runtime ended, in Lambda's words. What it posted to /init/error wins.
+func (e *environment) exitAnswer(id string) answer {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.initError != nil {
+		return *e.initError
+	}
+	if e.child == nil {
+		return *e.broken
+	}
+	exit := e.child.Exit()
+	text := "Runtime exited with error: " + exit.String()
+	if exit.Success() {
+		text = "Runtime exited without providing a reason"
+	}
+	if e.oom || exit.Signal == syscall.SIGKILL && e.supervisor.memory.nearLimit() {
+		message := fmt.Sprintf("RequestId: %s Error: %s (it used more than its %d MB of memory)", id, text, e.supervisor.config.MemoryMB)
+		return answer{payload: errorBody(runtimeapi.ErrorOutOfMemory, message), errorType: runtimeapi.ErrorOutOfMemory}
+	}
+	return answer{payload: exitDocument(id, text), errorType: runtimeapi.ErrorExit}
+}
+
+func (e *environment) outOfMemory() {
+	e.mu.Lock()
+	e.oom = true
+	e.mu.Unlock()
+	if e.child != nil {
+		e.child.Kill()
+	}
+}
+
+// flush waits until what the runtime has written so far is on its way to the host.
+func (e *environment) flush() {
+	if e.logs != nil {
+		e.logs.flush()
+	}
+	if e.traces != nil {
+		e.traces.flush()
+	}
+}
+
+// end kills the runtime and what it started, and waits for its last words.
+func (e *environment) end() {
+	close(e.gone)
+	if e.child != nil {
+		e.child.Kill()
+		<-e.child.Exited()
+	}
+	killAll()
+	if e.logs != nil {
+		e.logs.close()
+	}
+	if e.traces != nil {
+		e.traces.close()
+	}
+}
+
+// requestID is that of the invocation at work, for log lines.
+func (e *environment) requestID() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.current == nil {
+		return ""
+	}
+	return e.current.id
+}
+
+// errorTypeOf reads the type out of an error document, for a runtime that sends no header.
+func errorTypeOf(document []byte) string {
+	var doc struct {
+		Type string `json:"errorType"`
+	}
+	_ = json.Unmarshal(document, &doc) // what is no error document has no type
+	return doc.Type
+}

@@ -1,0 +1,16 @@
+//go:build linux
+
+package supervisor
+
+// Lambda's quotas, as this half enforces them.
+// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+
+import "time"
+
+const (
+	initLimit      = 10 * time.Second       // of the INIT phase, on demand
+	initErrorGrace = 500 * time.Millisecond // between /init/error and the kill of a runtime that does not exit
+
+	openFiles   = 1024       // file descriptors of a process
+	longestLine = 256 * 1024 // of the log; longer ones are split
+)

@@ -1,0 +1,163 @@
+//go:build linux
+
+package supervisor
+
+// What the runtime writes: its log on a pipe, and the bootstrap's trace records on another. A pipe is flushed by a mark
+// that is written into it: when the mark comes out, all before it did.
+
+import (
+	"crypto/rand"
+	"os"
+	"sync"
+
+	"github.com/serverless/open-runtime/internal/frames"
+	"github.com/serverless/open-runtime/internal/process"
+)
+
+// logPipe is the runtime's stdout and stderr: one pipe, so that their order stays.
+type logPipe struct {
+	read, write *os.File
+	done        chan struct{}
+
+	mu    sync.Mutex
+	marks map[string]chan struct{}
+	blank bool // an empty line is held back: it may belong to a mark
+}
+
+// newLogPipe emits whole lines until the pipe is closed.
+func newLogPipe(emit func(line []byte)) (*logPipe, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	p := &logPipe{read: r, write: w, done: make(chan struct{}), marks: map[string]chan struct{}{}}
+	go func() {
+		defer close(p.done)
+		// A log that can't be read has ended.
+		_ = process.Lines(r, longestLine, func(line []byte) { p.take(line, emit) })
+	}()
+	return p, nil
+}
+
+// take emits a line, unless it is a mark, or the end of line before one.
+func (p *logPipe) take(line []byte, emit func([]byte)) {
+	if len(line) == 0 {
+		if p.blank {
+			emit(line)
+		}
+		p.blank = true
+		return
+	}
+	p.mu.Lock()
+	mark, ok := p.marks[string(line)]
+	delete(p.marks, string(line))
+	p.mu.Unlock()
+	if p.blank && !ok {
+		emit(nil)
+	}
+	p.blank = false
+	if ok {
+		close(mark)
+		return
+	}
+	emit(line)
+}
+
+// flush waits until what was written so far was emitted. The mark begins with an end of line, since the last line may lack one.
+func (p *logPipe) flush() {
+	text := "mark " + rand.Text()
+	mark := make(chan struct{})
+	p.mu.Lock()
+	p.marks[text] = mark
+	p.mu.Unlock()
+	if _, err := p.write.WriteString("\n" + text + "\n"); err != nil {
+		return
+	}
+	select {
+	case <-mark:
+	case <-p.done:
+	}
+}
+
+// close ends the log when nobody else can write to it any more.
+func (p *logPipe) close() {
+	p.flush()
+	p.write.Close()
+	p.read.Close()
+	<-p.done
+}
+
+// functionLog passes a line of the function's log on.
+func (s *supervisor) functionLog(e *environment, line []byte) {
+	_ = s.out.Write(frames.Log{Type: frames.TypeLog, Source: frames.SourceFunction, RequestID: e.requestID()}, nonNil(line))
+}
+
+func nonNil(line []byte) []byte {
+	if line == nil {
+		return []byte{}
+	}
+	return line
+}
+
+// mostTraced bounds what a stage made, in a record of the bootstrap's.
+const mostTraced = 1024 * 1024
+
+// tracePipe is descriptor 3 of the bootstrap, where SOR_TRACE asks it to write records.
+type tracePipe struct {
+	read, write *os.File
+	out         *frames.Writer
+	marks       chan struct{}
+	done        chan struct{}
+}
+
+const typeMark = "mark"
+
+func newTracePipe(pass func(frames.Frame)) (*tracePipe, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	p := &tracePipe{read: r, write: w, out: frames.NewWriter(w), marks: make(chan struct{}, 1), done: make(chan struct{})}
+	go func() {
+		defer close(p.done)
+		in := frames.NewReader(r, mostTraced)
+		for {
+			f, err := in.Read()
+			switch {
+			case err != nil:
+				return
+			case f.Type == typeMark:
+				p.marks <- struct{}{}
+			case f.Type == frames.TypeTrace:
+				pass(f)
+			}
+		}
+	}()
+	return p, nil
+}
+
+// flush waits for the records written so far. A bootstrap that was killed within a record has lost the rest.
+func (p *tracePipe) flush() {
+	if err := p.out.Write(frames.Cancel{Type: typeMark}, nil); err != nil {
+		return
+	}
+	select {
+	case <-p.marks:
+	case <-p.done:
+	}
+}
+
+func (p *tracePipe) close() {
+	p.write.Close()
+	p.read.Close()
+	<-p.done
+}
+
+// passTrace hands a record on to the host as it is.
+func (s *supervisor) passTrace(f frames.Frame) {
+	var trace frames.Trace
+	if f.Decode(&trace) != nil {
+		return // not a record: the function wrote on the descriptor
+	}
+	_ = s.out.Write(trace, f.Payload)
+}

@@ -1,0 +1,135 @@
+//go:build linux
+
+package supervisor
+
+// Memory: the sum of the proportional set sizes of the sandbox's processes, this one aside, sampled while something runs
+// and at each invocation's end. It is the same in every sandbox, which what cgroups count is not.
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/serverless/open-runtime/internal/process"
+)
+
+const sampleEvery = 100 * time.Millisecond
+
+// meter watches one sandbox.
+type meter struct {
+	limit int64 // bytes
+
+	mu     sync.Mutex
+	peak   int64 // since the environment began
+	active bool  // INIT or an invocation is under way
+}
+
+func newMeter(limitMB int) *meter { return &meter{limit: int64(limitMB) << 20} }
+
+// begin turns sampling on.
+func (m *meter) begin() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.active = true
+}
+
+// end turns it off and gives the maximum so far in MB. alive says whether there is something left to sample.
+func (m *meter) end(alive bool) int {
+	if alive {
+		m.sample()
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.active = false
+	peak := m.peak
+	if !alive {
+		m.peak = 0 // the next environment begins anew
+	}
+	return int((peak + 1<<20 - 1) >> 20)
+}
+
+// nearLimit says whether a kill by the kernel may have been for memory.
+func (m *meter) nearLimit() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.limit > 0 && m.peak > m.limit/10*9
+}
+
+// watch samples and calls over when the function has more than its memory, until ctx ends.
+func (m *meter) watch(ctx context.Context, over func()) {
+	ticker := time.NewTicker(sampleEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		m.mu.Lock()
+		active := m.active
+		m.mu.Unlock()
+		if active && m.sample() > m.limit && m.limit > 0 {
+			over()
+		}
+	}
+}
+
+// sample measures now, keeps the maximum and gives the sum.
+func (m *meter) sample() int64 {
+	var sum, highest int64
+	for _, pid := range sandboxProcesses() {
+		pss, high := memoryOf(pid)
+		sum, highest = sum+pss, max(highest, high)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.peak = max(m.peak, sum, highest)
+	return sum
+}
+
+// sandboxProcesses lists everything but the supervisor.
+func sandboxProcesses() []int {
+	self := os.Getpid()
+	if self != 1 {
+		return process.Descendants(self)
+	}
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil
+	}
+	var pids []int
+	for _, entry := range entries {
+		if pid, err := strconv.Atoi(entry.Name()); err == nil && pid != self {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// memoryOf gives a process's proportional set size and its highest resident set, in bytes; 0 when it is gone.
+func memoryOf(pid int) (pss, highest int64) {
+	rollup, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+	if err != nil {
+		return 0, 0
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, 0
+	}
+	return kilobytes(rollup, "Pss:"), kilobytes(status, "VmHWM:")
+}
+
+func kilobytes(text []byte, key string) int64 {
+	for line := range bytes.Lines(text) {
+		fields := bytes.Fields(line)
+		if len(fields) >= 2 && string(fields[0]) == key {
+			n, _ := strconv.ParseInt(string(fields[1]), 10, 64) // the kernel writes numbers
+			return n << 10
+		}
+	}
+	return 0
+}
