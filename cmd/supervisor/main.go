@@ -8,15 +8,25 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/serverless/open-runtime/internal/process"
 	"github.com/serverless/open-runtime/pkg/emulator/namespace"
 	"github.com/serverless/open-runtime/pkg/emulator/supervisor"
 )
 
+// deaf are the signals that a function may send to what it is the child of, or to everyone, without ending its own sandbox:
+// on Lambda it can't either. They are caught and dropped; ignored, they would be ignored in every child as well.
+var deaf = []os.Signal{
+	syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGABRT, syscall.SIGALRM, syscall.SIGTERM, syscall.SIGPIPE,
+	syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU,
+}
+
 func main() { os.Exit(run(os.Args[1:])) }
 
 func run(args []string) int {
+	signal.Notify(make(chan os.Signal, 1), deaf...)
 	if len(args) > 0 && args[0] == "namespace" {
 		if err := namespace.Enter(os.NewFile(3, "instructions")); err != nil {
 			return 1 // the host was told

@@ -39,6 +39,7 @@ func (s *Sandbox) configure(spec emulator.Spec, files provided) (*container.Conf
 		User:       "993:990",
 		WorkingDir: "/",
 		OpenStdin:  true, StdinOnce: true, AttachStdin: true, AttachStdout: true, AttachStderr: true,
+		StopSignal:  "SIGKILL", // the supervisor heeds no other
 		Labels:      labels(),
 		Healthcheck: &container.HealthConfig{Test: []string{"NONE"}},
 	}

@@ -57,10 +57,11 @@ func (s *Sandbox) provide(ctx context.Context, spec emulator.Spec) (provided, er
 	return p, err
 }
 
-// release removes the container that was only there to fill volumes. Those stay with the container that uses them.
-func (s *Sandbox) release(ctx context.Context, p provided) {
+// release removes the container that was only there to fill volumes. The volumes belong to the container that took them
+// over, unless there is none.
+func (s *Sandbox) release(ctx context.Context, p provided, volumes bool) {
 	if p.volumesOf != "" {
-		s.remove(ctx, p.volumesOf)
+		s.remove(ctx, p.volumesOf, volumes)
 	}
 }
 
@@ -85,7 +86,7 @@ func (s *Sandbox) fillVolumes(ctx context.Context, spec emulator.Spec, sources [
 	err = s.engine.CopyToContainer(ctx, id, "/", reader, container.CopyToContainerOptions{})
 	reader.Close() // a failed copy has not read to the end
 	if err != nil {
-		s.remove(ctx, id)
+		s.remove(ctx, id, true)
 		return "", fmt.Errorf("copying files to the engine: %w", err)
 	}
 	return id, nil

@@ -47,23 +47,26 @@ func (i *instance) supervise(ctx context.Context, removed <-chan container.WaitR
 		_, err := stdcopy.StdCopy(i.out, &stderr, i.conn.Reader)
 		i.out.end(err)
 	})
+	killed := false
 	select {
 	case response := <-removed:
 		i.err = exitError(response)
+		killed = response.StatusCode == statusKilled && ctx.Err() != nil
 	case err := <-lost:
 		i.err = fmt.Errorf("waiting for the container: %w", err)
 		i.kill() // in case only the waiting was lost; removing follows by itself
 	}
 	stop()
 	i.out.unbound() // nobody need read any more for the copying to end
-	if i.err != nil && ctx.Err() != nil {
-		i.err = context.Cause(ctx)
+	if ctx.Err() != nil {
 		i.conn.Close()
 	}
 	copying.Wait()
 	i.conn.Close()
-	if text := stderr.String(); i.err != nil && ctx.Err() == nil && text != "" {
-		i.err = fmt.Errorf("%w: %s", i.err, text)
+	if killed {
+		i.err = context.Cause(ctx)
+	} else if text := stderr.String(); i.err != nil && text != "" {
+		i.err = fmt.Errorf("%w\n%s", i.err, text)
 	}
 }
 
@@ -75,6 +78,9 @@ func (i *instance) kill() {
 		i.sandbox.logger.Debug("killing container", "container", i.id, "cause", err)
 	}
 }
+
+// statusKilled is the exit status that the engine gives a container that was killed.
+const statusKilled = 128 + 9
 
 func exitError(response container.WaitResponse) error {
 	switch {

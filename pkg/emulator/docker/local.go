@@ -81,6 +81,6 @@ func (s *Sandbox) trySeeing(ctx context.Context, image, dir string) bool {
 	if err != nil {
 		return false
 	}
-	s.remove(ctx, id)
+	s.remove(ctx, id, true)
 	return true
 }

@@ -32,13 +32,13 @@ func (s *Sandbox) Start(ctx context.Context, spec emulator.Spec) (emulator.Insta
 	// From here ctx stops nothing between two steps only: a call that is given up may still make a container.
 	calls := context.WithoutCancel(ctx)
 	id, err := s.create(calls, spec, files)
-	s.release(calls, files) // the container holds its volumes itself, or there is none
+	s.release(calls, files, err != nil)
 	if err != nil {
 		return nil, err
 	}
 	i, err := s.run(ctx, id, spec)
 	if err != nil {
-		s.remove(calls, id)
+		s.remove(calls, id, true)
 		return nil, err
 	}
 	return i, nil
@@ -56,7 +56,7 @@ func (s *Sandbox) create(ctx context.Context, spec emulator.Spec, files provided
 		s.logger.Debug("image has no user 993", "image", spec.Image, "cause", err)
 		return id, nil
 	}
-	s.remove(ctx, id)
+	s.remove(ctx, id, true)
 	host.Mounts = append(host.Mounts, names...)
 	return s.createContainer(ctx, config, host, spec.Arch)
 }
@@ -96,11 +96,11 @@ func (s *Sandbox) run(ctx context.Context, id string, spec emulator.Spec) (*inst
 	return i, nil
 }
 
-// remove removes a container that did not get so far as to be removed by the engine.
-func (s *Sandbox) remove(ctx context.Context, id string) {
+// remove removes a container that did not get so far as to be removed by the engine, with its volumes or without.
+func (s *Sandbox) remove(ctx context.Context, id string, volumes bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stepTimeout)
 	defer cancel()
-	if err := s.engine.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true}); err != nil {
+	if err := s.engine.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: volumes}); err != nil {
 		s.logger.Debug("removing container", "container", id, "cause", err)
 	}
 }

@@ -25,7 +25,7 @@ func (s *Sandbox) sweep(ctx context.Context) {
 	host, _ := os.Hostname()
 	for _, one := range found {
 		if leftBehind(one, host, time.Now()) {
-			s.remove(ctx, one.ID)
+			s.remove(ctx, one.ID, true)
 		}
 	}
 }

@@ -9,8 +9,6 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/serverless/open-runtime/internal/process"
 )
 
 // Enter makes the sandbox around the process that calls it, which must be alone in fresh namespaces: it reads
@@ -19,7 +17,7 @@ import (
 // directory.
 //
 // It must be a program without cgo: no_new_privs and capabilities belong to threads, and only the Go runtime can change
-// them in all of its threads at once.
+// them in all of its threads at once. Descriptors that sor was started with are the program's business.
 func Enter(r io.Reader) error {
 	err := enter(r)
 	if w, ok := r.(io.Writer); ok {
@@ -45,9 +43,6 @@ func enter(r io.Reader) error {
 		}
 	}
 	if err := mountRoot(in); err != nil {
-		return err
-	}
-	if err := process.NoInherit(); err != nil { // a descriptor that sor was started with may be a way out
 		return err
 	}
 	return dropPrivileges(in.Drop)

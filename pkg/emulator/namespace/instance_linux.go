@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/serverless/open-runtime/internal/frames"
@@ -75,7 +76,7 @@ func (i *instance) supervise(ctx context.Context, stderr *os.File, stop func() b
 	exit := i.child.Exit()
 	switch {
 	case exit.Success():
-	case ctx.Err() != nil:
+	case exit.Signal == syscall.SIGKILL && ctx.Err() != nil: // whoever cancels after a panic still learns of the panic
 		i.err = context.Cause(ctx)
 	default:
 		i.err = fmt.Errorf("supervisor: %s", strings.TrimSpace(exit.String()+"\n"+text.String()))
