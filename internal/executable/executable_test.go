@@ -12,7 +12,9 @@ import (
 )
 
 func TestCheckScripts(t *testing.T) {
-	there := func(program string) bool { return program == "/bin/bash" || program == "/usr/bin/env" || program == "node" }
+	there := func(program string) bool {
+		return program == "/bin/bash" || program == "/usr/bin/env" || program == "node"
+	}
 	tests := []struct{ text, rule string }{
 		{"#!/bin/bash\n", ""},
 		{"#! /bin/bash -e\necho", ""},
