@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) {
 	sandboxtest.Main(m, func(ctx context.Context) (emulator.Sandbox, string, error) {
-		s, err := docker.Connect(ctx, docker.Options{})
+		s, err := docker.New(ctx, docker.Options{})
 		return s, testImage(), err
 	})
 }
@@ -32,7 +32,7 @@ func TestContract(t *testing.T) {
 // connect connects to the engine, or skips, and makes sure of the image.
 func connect(t *testing.T) *docker.Sandbox {
 	t.Helper()
-	s, err := docker.Connect(t.Context(), docker.Options{})
+	s, err := docker.New(t.Context(), docker.Options{})
 	if err != nil {
 		t.Skip("Docker is needed for this: ", err)
 	}

@@ -22,9 +22,12 @@ const Name = "docker"
 
 // Options say how a Sandbox behaves.
 type Options struct {
-	Pull     bool           // pull an image that is not there
-	Progress func(Progress) // told how a pull gets on; may be nil
-	Logger   *slog.Logger   // nil: none
+	Pull bool   // pull an image that is not there
+	Arch string // for which the image must be, amd64 or arm64; "" for any
+
+	Progress func(what string, done, total int64) // told how a pull gets on, in bytes; may be nil
+	Say      func(format string, args ...any)     // tells the user what takes time; may be nil
+	Logger   *slog.Logger                         // nil: none
 }
 
 // Sandbox starts instances with one engine.
@@ -38,9 +41,9 @@ type Sandbox struct {
 	facts *engineFacts // once asked
 }
 
-// Connect finds the engine as the docker command does, by DOCKER_HOST, then by context, then where engines usually
+// New finds the engine as the docker command does, by DOCKER_HOST, then by context, then where engines usually
 // listen, and makes sure that it answers. The error is an *EngineError when none does.
-func Connect(ctx context.Context, o Options) (*Sandbox, error) {
+func New(ctx context.Context, o Options) (*Sandbox, error) {
 	engine, where, err := connect(ctx)
 	if err != nil {
 		return nil, err

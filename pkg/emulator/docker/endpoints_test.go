@@ -74,7 +74,7 @@ func TestEndpoints(t *testing.T) {
 	}
 }
 
-func TestConnectTellsWhatItTried(t *testing.T) {
+func TestNewTellsWhatItTried(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +88,7 @@ func TestConnectTellsWhatItTried(t *testing.T) {
 		"nonsense":                                            "nonsense",
 	} {
 		t.Setenv("DOCKER_HOST", host)
-		_, err := Connect(t.Context(), Options{})
+		_, err := New(t.Context(), Options{})
 		told, ok := errors.AsType[*EngineError](err)
 		if !ok || !strings.Contains(told.Error()+told.Hint, want) || !strings.Contains(told.Error(), host) || told.Hint == "" {
 			t.Errorf("DOCKER_HOST=%s: %v (hint %q); want it to name what was tried, and %q", host, err, hintOf(told), want)
@@ -96,8 +96,8 @@ func TestConnectTellsWhatItTried(t *testing.T) {
 	}
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Connect(cancelled, Options{}); !errors.Is(err, context.Canceled) {
-		t.Errorf("Connect, cancelled: %v", err)
+	if _, err := New(cancelled, Options{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("New, cancelled: %v", err)
 	}
 }
 

@@ -27,10 +27,15 @@ func (e *ImageError) Error() string {
 
 func (e *ImageError) Unwrap() error { return e.Err }
 
-// Progress is how far a pull is: bytes of all layers that are known so far.
-type Progress struct {
-	Image       string
-	Done, Total int64
+// Is makes every ImageError one of ErrNoImage.
+func (e *ImageError) Is(target error) bool { return target == ErrNoImage }
+
+// ErrNoImage is what every *ImageError is.
+var ErrNoImage = errors.New("the image is not there")
+
+// Prepare makes sure that an image is there, pulling it if that is allowed. The error is an *ImageError if it is not.
+func (s *Sandbox) Prepare(ctx context.Context, image string) error {
+	return s.ensureImage(ctx, image, s.options.Arch)
 }
 
 // HasImage says whether the engine has an image, for arch if that is given.
@@ -72,6 +77,9 @@ func platformFlag(arch string) string {
 }
 
 func (s *Sandbox) pull(ctx context.Context, name, arch string) error {
+	if s.options.Say != nil {
+		s.options.Say("pulling image %s", name)
+	}
 	options := image.PullOptions{}
 	if arch != "" {
 		options.Platform = "linux/" + arch
@@ -83,7 +91,7 @@ func (s *Sandbox) pull(ctx context.Context, name, arch string) error {
 	defer stream.Close()
 	return followPull(stream, func(done, total int64) {
 		if s.options.Progress != nil {
-			s.options.Progress(Progress{Image: name, Done: done, Total: total})
+			s.options.Progress("pulling "+name, done, total)
 		}
 	})
 }
