@@ -39,14 +39,18 @@ func Version(ctx context.Context, dir string) (string, error) {
 // (amd64, arm64). What the compiler objects to is a *CompileError.
 func Build(ctx context.Context, dir, pkg, out, arch string, extra ...string) error {
 	args := append([]string{"build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid=", "-o", out}, extra...)
-	env := []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + arch, "GOAMD64=v1", "GOARM64=v8.0", "GOEXPERIMENT=", "GOWORK=off"}
-	_, err := run(ctx, dir, env, append(args, pkg)...)
+	_, err := run(ctx, dir, linux(arch), append(args, pkg)...)
 	return err
 }
 
-// List runs go list in dir and gives its output.
-func List(ctx context.Context, dir string, args ...string) (string, error) {
-	return run(ctx, dir, []string{"GOWORK=off"}, append([]string{"list"}, args...)...)
+// List runs go list in dir as Build would see the packages, for Linux on arch, and gives its output.
+func List(ctx context.Context, dir, arch string, args ...string) (string, error) {
+	return run(ctx, dir, linux(arch), append([]string{"list"}, args...)...)
+}
+
+// linux is the environment in which Go compiles static programs for it, whatever this machine's settings are.
+func linux(arch string) []string {
+	return []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + arch, "GOAMD64=v1", "GOARM64=v8.0", "GOEXPERIMENT=", "GOWORK=off"}
 }
 
 // Download asks Go for a module by path@version and gives the JSON that `go mod download -json` prints.
