@@ -1,0 +1,71 @@
+//go:build linux
+
+package middleware
+
+// Daemons: what a middleware left behind in a group of its own. As on Lambda it lives until the sandbox ends, so the
+// bootstrap must be able to tell it from what a language runtime left behind, which dies with it.
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+
+	"github.com/serverless/open-runtime/internal/process"
+)
+
+type daemons struct {
+	mu   sync.Mutex
+	pids map[int]bool
+}
+
+// watch returns a function that, called after a run, takes the orphans that came in between for the middleware's.
+func (d *daemons) watch() (after func()) {
+	before := orphans()
+	return func() {
+		now := orphans()
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		for pid := range d.pids {
+			if !slices.Contains(now, pid) {
+				delete(d.pids, pid)
+			}
+		}
+		for _, pid := range now {
+			if !slices.Contains(before, pid) {
+				if d.pids == nil {
+					d.pids = map[int]bool{}
+				}
+				d.pids[pid] = true
+			}
+		}
+	}
+}
+
+// has asks the record, and for one that became an orphan only after its run, its environment.
+func (d *daemons) has(pid int) bool {
+	d.mu.Lock()
+	known := d.pids[pid]
+	d.mu.Unlock()
+	if known {
+		return true
+	}
+	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	return err == nil && (bytes.HasPrefix(environ, []byte(marker)) || bytes.Contains(environ, []byte("\x00"+marker)))
+}
+
+// marker is the variable that only a middleware's processes have.
+const marker = "SOR_MIDDLEWARE="
+
+// orphans lists live orphans; those that ended are reaped. The kernel gives an orphan to the first thread of a process,
+// so an empty list there, at a tenth of the price, is the answer nearly always.
+func orphans() []int {
+	own := os.Getpid()
+	list, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", own, own))
+	if err == nil && len(bytes.TrimSpace(list)) == 0 {
+		return nil
+	}
+	process.ReapOrphans()
+	return process.Orphans()
+}

@@ -1,0 +1,96 @@
+//go:build linux
+
+package middleware
+
+// What can be known of a middleware at init: its name, its manifest, its program.
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/serverless/open-runtime/internal/executable"
+	"github.com/serverless/open-runtime/internal/manifest"
+)
+
+// folder is where middlewares are, under the root.
+const folder = "middlewares"
+
+// inspect makes the program that ref names, or says all that is wrong with it. optional is what the list and the manifest
+// say together: either may.
+func inspect(ref manifest.Ref, o Options) (p *program, optional bool, causes []error) {
+	if ref.BuiltIn {
+		return nil, ref.Optional, []error{errors.New("there is no such built-in middleware in this version")}
+	}
+	if err := manifest.CheckName(ref.Name); err != nil {
+		return nil, ref.Optional, []error{err}
+	}
+	m, err := readManifest(filepath.Join(o.Root, folder, ref.Name+".json"), ref.Name, o)
+	optional = ref.Optional || m.Optional()
+	if err != nil {
+		causes = append(causes, err)
+	}
+	exe, findings := executable.Locate(o.Root, folder, ref.Name)
+	if exe != "" {
+		findings = executable.CheckFile(exe, o.Arch, executable.OnPath(variable(o.Environ, "PATH")))
+	} else if isWasm(o.Root, ref.Name) {
+		findings = nil
+		causes = append(causes, errors.New("it is WebAssembly, which this version does not run"))
+	}
+	for _, finding := range findings {
+		causes = append(causes, finding)
+	}
+	if len(causes) > 0 {
+		return nil, optional, causes
+	}
+	return &program{
+		name:     ref.Name,
+		exe:      exe,
+		manifest: m,
+		optional: optional,
+		environ:  environment(o.Environ, ref.Name, m),
+		options:  o,
+	}, optional, nil
+}
+
+// largestManifest is more than any manifest needs.
+const largestManifest = 64 * 1024
+
+func readManifest(path, name string, o Options) (manifest.Middleware, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return manifest.DefaultMiddleware(), nil
+	}
+	wrong := func(cause, fix string) error {
+		return executable.Finding{Rule: executable.RuleManifest, Path: path, Cause: cause, Fix: fix}
+	}
+	if err != nil {
+		return manifest.DefaultMiddleware(), wrong(err.Error(), "")
+	}
+	if !info.Mode().IsRegular() || info.Size() > largestManifest {
+		return manifest.DefaultMiddleware(), wrong(fmt.Sprintf("it is no regular file of at most %d bytes", largestManifest), "")
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return manifest.DefaultMiddleware(), wrong(err.Error(), "")
+	}
+	m, warnings, err := manifest.ParseMiddleware(data)
+	for _, warning := range warnings {
+		warn(o, "manifest of a middleware", "middleware", name, "cause", warning)
+	}
+	if err != nil {
+		return m, wrong(err.Error(), "mend it, or take it away to use the defaults")
+	}
+	if m.Protocol != manifest.ProtocolExec {
+		return m, wrong(fmt.Sprintf("this version does not speak the protocol %s", m.Protocol), "use the protocol exec")
+	}
+	return m, nil
+}
+
+// isWasm says whether a middleware is there as NAME.wasm only.
+func isWasm(root, name string) bool {
+	info, err := os.Stat(filepath.Join(root, folder, name+".wasm"))
+	return err == nil && info.Mode().IsRegular()
+}

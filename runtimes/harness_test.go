@@ -1,0 +1,270 @@
+package runtimes_test
+
+// How the tests drive a language runtime: as the bootstrap does, as a real process with two pipes.
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/serverless/open-runtime/internal/frames"
+	"github.com/serverless/open-runtime/internal/runtimeapi"
+	"github.com/serverless/open-runtime/runtimes"
+)
+
+// interpreters are the programs that the runtimes' #! lines name.
+var interpreters = map[string]string{"node": "node", "python": "python3", "ruby": "ruby", "bash": "bash"}
+
+// rt is a running language runtime.
+type rt struct {
+	t       testing.TB
+	cmd     *exec.Cmd
+	w       *frames.Writer
+	r       *frames.Reader
+	in, out *os.File // our ends
+	logs    bytes.Buffer
+}
+
+// install writes a language runtime as it is in a layer, and gives its program.
+func install(t testing.TB, language string) string {
+	t.Helper()
+	if _, err := exec.LookPath(interpreters[language]); err != nil {
+		t.Skipf("no %s on this machine", interpreters[language])
+	}
+	tree, err := runtimes.Files(language)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, tree); err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(dir, "language-runtime", "language-runtime")
+	if err := os.Chmod(program, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return program
+}
+
+// start starts a language runtime with a handler of testdata. extra is more environment.
+func start(t testing.TB, language, handler string, extra ...string) *rt {
+	t.Helper()
+	task, err := filepath.Abs(filepath.Join("testdata", language))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return startIn(t, install(t, language), task, handler, extra...)
+}
+
+func startIn(t testing.TB, program, task, handler string, extra ...string) *rt {
+	t.Helper()
+	r := &rt{t: t}
+	theirIn, in := pipe(t)
+	out, theirOut := pipe(t)
+	r.in, r.out = in, out
+	r.w, r.r = frames.NewWriter(in), frames.NewReader(out, 4*runtimeapi.MaxResponse)
+	r.cmd = exec.Command(program, handler)
+	r.cmd.Dir = task
+	r.cmd.Env = append([]string{
+		"PATH=" + os.Getenv("PATH"), "LANG=en_US.UTF-8", "TZ=:UTC", "LAMBDA_TASK_ROOT=" + task, "_HANDLER=" + handler,
+		"AWS_LAMBDA_FUNCTION_NAME=demo", "AWS_LAMBDA_FUNCTION_VERSION=$LATEST", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128",
+		"AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/demo", "AWS_LAMBDA_LOG_STREAM_NAME=stream", "AWS_REGION=eu-west-1",
+		"PYTHONDONTWRITEBYTECODE=1", "HOME=" + os.Getenv("HOME"),
+	}, extra...)
+	r.cmd.Stdout, r.cmd.Stderr = &r.logs, &r.logs
+	r.cmd.WaitDelay = 10 * time.Second
+	r.cmd.ExtraFiles = []*os.File{theirOut, theirIn}
+	if err := r.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	theirIn.Close()
+	theirOut.Close()
+	t.Cleanup(func() {
+		in.Close()
+		r.cmd.Process.Kill()
+		r.cmd.Wait()
+		out.Close()
+	})
+	r.limit(30 * time.Second)
+	r.send(frames.Hello{
+		Type: frames.TypeHello, Versions: []int{frames.Version}, Role: frames.RoleRuntime, Handler: handler,
+		Capabilities: []string{"cancel"}, MaxPayload: runtimeapi.MaxResponse,
+	}, nil)
+	return r
+}
+
+func pipe(t testing.TB) (r, w *os.File) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, w
+}
+
+// limit bounds how long the test waits for the runtime.
+func (r *rt) limit(d time.Duration) {
+	r.out.SetReadDeadline(time.Now().Add(d))
+	r.in.SetWriteDeadline(time.Now().Add(d))
+}
+
+func (r *rt) send(header any, payload []byte) {
+	r.t.Helper()
+	if err := r.w.Write(header, payload); err != nil {
+		r.t.Fatalf("sending %+v: %v\nlog: %s", header, err, &r.logs)
+	}
+}
+
+func (r *rt) read() frames.Frame {
+	r.t.Helper()
+	f, err := r.r.Read()
+	if err != nil {
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			r.cmd.Wait()
+		}
+		r.t.Fatalf("reading an answer: %v (%v)\nlog: %s", err, r.cmd.ProcessState, &r.logs)
+	}
+	return f
+}
+
+// ready reads the answer to hello and wants it to be ready.
+func (r *rt) ready() *rt {
+	r.t.Helper()
+	if f := r.read(); f.Type != frames.TypeReady {
+		r.t.Fatalf("got %s %s, want ready", f.Header, f.Payload)
+	}
+	return r
+}
+
+func invocation(id string) frames.Invoke {
+	return frames.Invoke{
+		Type: frames.TypeInvoke, ID: id, DeadlineMs: time.Now().Add(20 * time.Second).UnixMilli(),
+		Context: frames.Context{
+			RequestID: "request-" + id, FunctionARN: "arn:aws:lambda:eu-west-1:1:function:demo", FunctionName: "demo",
+			FunctionVersion: "$LATEST", MemoryMB: 128, TraceID: "Root=1-2-3;Sampled=0", TenantID: "blue <&> 🧀",
+			ClientContext: `{"custom":{"k":"v\u00e9"}}`, CognitoIdentity: `{"cognitoIdentityId":"who"}`,
+		},
+	}
+}
+
+// invoke sends an event and gives the answer, for the right id.
+func (r *rt) invoke(id string, event []byte) frames.Frame {
+	r.t.Helper()
+	sent := make(chan error, 1)
+	go func() { sent <- r.w.Write(invocation(id), event) }()
+	f := r.read()
+	if err := <-sent; err != nil {
+		r.t.Fatalf("sending an event: %v", err)
+	}
+	if f.ID != id {
+		r.t.Fatalf("answer %s has the id %q, want %q", f.Header, f.ID, id)
+	}
+	return f
+}
+
+// result wants an answer and gives its payload.
+func (r *rt) result(id, event string) string {
+	r.t.Helper()
+	f := r.invoke(id, []byte(event))
+	if f.Type != frames.TypeResult {
+		r.t.Fatalf("got %s %s, want a result", f.Header, f.Payload)
+	}
+	return string(f.Payload)
+}
+
+// failure wants an error and gives its document.
+func (r *rt) failure(id, event string) *runtimeapi.Error {
+	r.t.Helper()
+	return r.document(r.invoke(id, []byte(event)))
+}
+
+func (r *rt) document(f frames.Frame) *runtimeapi.Error {
+	r.t.Helper()
+	e, ok := runtimeapi.ParseError(f.Payload)
+	if f.Type != frames.TypeError || !ok || !json.Valid(f.Payload) {
+		r.t.Fatalf("got %s %s, want an error document", f.Header, f.Payload)
+	}
+	for _, line := range e.StackTrace {
+		if strings.Contains(line, "language-runtime") {
+			r.t.Errorf("a frame of ours is in the stack: %q", line)
+		}
+	}
+	return e
+}
+
+// end wants the process to exit and gives its log.
+func (r *rt) end(wantExit string) string {
+	r.t.Helper()
+	if f, err := r.r.Read(); !errors.Is(err, io.EOF) {
+		r.t.Errorf("got %s, %v; want the end", f.Header, err)
+	}
+	r.cmd.Wait()
+	if got := r.cmd.ProcessState.String(); got != wantExit {
+		r.t.Errorf("got %s, want %s", got, wantExit)
+	}
+	return r.logs.String()
+}
+
+// shutdown asks the runtime to exit and gives its log.
+func (r *rt) shutdown() string {
+	r.t.Helper()
+	r.send(frames.Cancel{Type: frames.TypeShutdown}, nil)
+	return r.end("exit status 0")
+}
+
+// everyLanguage runs a test for each language, at the same time.
+func everyLanguage(t *testing.T, test func(t *testing.T, language string)) {
+	for _, language := range runtimes.Names() {
+		t.Run(language, func(t *testing.T) {
+			t.Parallel()
+			test(t, language)
+		})
+	}
+}
+
+func TestFiles(t *testing.T) {
+	for _, name := range runtimes.Names() {
+		tree, err := runtimes.Files(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		program, err := fs.ReadFile(tree, "language-runtime/language-runtime")
+		if err != nil || !bytes.HasPrefix(program, []byte("#!/")) {
+			t.Errorf("%s: the program begins with %.20q, %v", name, program, err)
+		}
+		manifest, err := fs.ReadFile(tree, "language-runtime.json")
+		if err != nil || string(manifest) != `{"protocol":"frames/1"}`+"\n" {
+			t.Errorf("%s: the manifest is %q, %v", name, manifest, err)
+		}
+	}
+	if _, err := runtimes.Files("cobol"); err == nil || fmt.Sprint(err) != `language runtime "cobol" is not one of node, python, ruby, bash` {
+		t.Errorf("got %v", err)
+	}
+}
+
+// descriptor gives what a descriptor of the runtime is, "" if it is closed.
+func descriptor(t *testing.T, r *rt, fd string) string {
+	t.Helper()
+	target, err := os.Readlink(fmt.Sprintf("/proc/%d/fd%s", r.cmd.Process.Pid, fd))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	return target
+}
+
+func wantsBootstrap(t *testing.T, program string) {
+	t.Helper()
+	out, err := exec.Command(program, "handler.hello").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "started by the bootstrap") || strings.Count(string(out), "\n") != 1 {
+		t.Errorf("got %v %q, want one line that says who starts it", err, out)
+	}
+}

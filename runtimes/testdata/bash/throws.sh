@@ -1,0 +1,4 @@
+handler() { :; }
+set -e
+echo "at the top" >&2
+false

@@ -1,0 +1,1 @@
+require('not-installed'); exports.handler = async () => 1

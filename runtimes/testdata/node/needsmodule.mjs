@@ -1,0 +1,1 @@
+import 'not-installed'; export const handler = async () => 1

@@ -1,0 +1,2 @@
+exports.handler = async () => 1
+throw new RangeError('at the top')

@@ -1,0 +1,2 @@
+import not_installed
+def handler(event, context): pass

@@ -1,0 +1,2 @@
+def handler(event:, context:); end
+raise ArgumentError, 'at the top'
