@@ -8,18 +8,31 @@ package manifest
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 )
 
-var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+// longestName is how many characters a name may have.
+const longestName = 64
+
+// hasNameForm says whether a name is [A-Za-z0-9][A-Za-z0-9._-]{0,63}. There is no regexp here: compiling one costs every
+// cold start.
+func hasNameForm(name string) bool {
+	for i := range len(name) {
+		c := name[i]
+		letterOrDigit := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		if !letterOrDigit && (i == 0 || c != '.' && c != '_' && c != '-') {
+			return false
+		}
+	}
+	return name != "" && len(name) <= longestName
+}
 
 // CheckName says what is wrong with the name of a middleware or sidecar.
 func CheckName(name string) error {
 	switch {
 	case name == "":
 		return errors.New("a name is empty")
-	case !nameForm.MatchString(name):
+	case !hasNameForm(name):
 		return fmt.Errorf("%q is no name: letters, digits, dot, dash and underscore, 64 at most, a letter or digit first", name)
 	case strings.HasSuffix(name, ".json"), strings.HasSuffix(name, ".wasm"):
 		return fmt.Errorf("%q is no name: .json and .wasm are what belongs to a middleware", name)

@@ -2,7 +2,7 @@ package runtimeapi
 
 import (
 	"encoding/json"
-	"regexp"
+	"strings"
 )
 
 // Types of errors, as Lambda spells them where Lambda has a name for the thing.
@@ -82,13 +82,25 @@ func ParseError(data []byte) (e *Error, ok bool) {
 	return e, true
 }
 
-var acceptedType = regexp.MustCompile(`^(Runtime|Function|Extension|Sandbox)\.[A-Z][a-zA-Z]+`)
-
-// HeaderType gives the value of HeaderErrorType that the platform keeps: types that don't have the form
-// Runtime.Xxx or Function.Xxx become fallback.
+// HeaderType gives the value of HeaderErrorType that the platform keeps: types that don't begin as Runtime.Xxx or
+// Function.Xxx do become fallback.
 func HeaderType(errorType, fallback string) string {
-	if acceptedType.MatchString(errorType) {
+	if accepted(errorType) {
 		return errorType
 	}
 	return fallback
 }
+
+// accepted says whether a type begins like (Runtime|Function|Extension|Sandbox).[A-Z][a-zA-Z]+. There is no regexp here:
+// compiling one costs every cold start.
+func accepted(errorType string) bool {
+	area, name, _ := strings.Cut(errorType, ".")
+	switch area {
+	case "Runtime", "Function", "Extension", "Sandbox":
+	default:
+		return false
+	}
+	return len(name) > 1 && name[0] >= 'A' && name[0] <= 'Z' && isLetter(name[1])
+}
+
+func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }

@@ -1,0 +1,152 @@
+//go:build linux
+
+// Package bootstrap is the open runtime: it asks Lambda's Runtime API for invocations, takes each through the middlewares
+// and the language runtime, and posts what came out. next → before → handler → after → response.
+//
+// It promises: an answer for every invocation, with the true cause when there is no response; that what is wrong with the
+// layer is told at init, all of it; that a language runtime which hangs, dies or floods costs its own invocation and no
+// other; that nothing it started outlives it in its process group.
+//
+// It does not serve the Runtime API, knows no language, and looks into no payload.
+// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/serverless/open-runtime/internal/http1"
+	"github.com/serverless/open-runtime/internal/process"
+	"github.com/serverless/open-runtime/internal/runtimeapi"
+	"github.com/serverless/open-runtime/pkg/middleware"
+)
+
+// Options say how the bootstrap was started and where Lambda's folders are.
+type Options struct {
+	Environ []string // as in os.Environ
+	Args    []string // a managed runtime's own command line, when it is started as its wrapper
+
+	// Folders of the file system; empty for Lambda's own.
+	Opt, Task string
+
+	Stdout, Stderr *os.File // the function's log
+}
+
+// ErrInit says that the cause was told to the Runtime API: there is nothing left to do but to exit.
+var ErrInit = errors.New("init failed")
+
+// bootstrap is one life of the open runtime.
+type bootstrap struct {
+	options  Options
+	settings settings
+	log      logger
+	source   *source
+	trace    *tracer
+	set      *middleware.Set
+	runtime  *languageRuntime
+}
+
+// Run serves invocations until ctx ends, which is Lambda's SIGTERM, or the Runtime API can't be asked any more. After
+// ErrInit the process exits with status 1, as Lambda expects it.
+func Run(ctx context.Context, o Options) error {
+	b := &bootstrap{options: o.withDefaults()}
+	b.log = logger{b.options.Stderr}
+	var warnings []string
+	b.settings, warnings = readSettings(o.Environ)
+	for _, warning := range warnings {
+		b.log.warning(warning)
+	}
+	if b.settings.api == "" {
+		return errors.New("this program is started by Lambda, or by sor: AWS_LAMBDA_RUNTIME_API is not set")
+	}
+	if err := process.NoInherit(); err != nil {
+		return fmt.Errorf("closing inherited descriptors to children: %w", err)
+	}
+	if err := process.Subreap(); err != nil {
+		return err
+	}
+	b.trace = newTracer(b.settings.traceFD)
+	client := http1.New(b.settings.api)
+	defer client.Close()
+	b.source = &source{client: client, log: b.log, function: b.settings.function}
+	if b.settings.only != "" {
+		return b.runOnly(ctx)
+	}
+	if failed := b.init(ctx); failed != nil {
+		return b.initFailed(ctx, failed)
+	}
+	defer b.runtime.shutdown()
+	return b.serve(ctx)
+}
+
+func (o Options) withDefaults() Options {
+	if o.Opt == "" {
+		o.Opt = "/opt"
+	}
+	if o.Task == "" {
+		o.Task = "/var/task"
+	}
+	if o.Stdout == nil {
+		o.Stdout = os.Stdout
+	}
+	if o.Stderr == nil {
+		o.Stderr = os.Stderr
+	}
+	return o
+}
+
+func (b *bootstrap) initFailed(ctx context.Context, failed *runtimeapi.Error) error {
+	if err := b.source.initError(ctx, failed); err != nil {
+		return fmt.Errorf("reporting that init failed: %w; it failed with %w", err, failed)
+	}
+	return fmt.Errorf("%w: %w", ErrInit, failed)
+}
+
+// serve is the loop. The language runtime that is no longer of use is replaced before the next invocation is asked for,
+// and loads its handler while that is waited for.
+func (b *bootstrap) serve(ctx context.Context) error {
+	for {
+		inv, err := b.source.next(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := b.invoke(ctx, inv); err != nil && ctx.Err() == nil {
+			return err
+		}
+		b.runtime.renew()
+	}
+}
+
+// invoke takes one invocation through the chain and posts what comes out. Its error is one of the Runtime API, after which
+// there is no use in going on.
+func (b *bootstrap) invoke(ctx context.Context, inv *invocation) error {
+	inner := innerDeadline(inv.received, inv.deadline, b.settings.margin)
+	b.trace.begin(inv)
+	chain := b.set.Chain(func(ctx context.Context, told *middleware.Invocation, event []byte) (middleware.Response, error) {
+		start := time.Now()
+		response, failed := b.runtime.handle(ctx, inv, told, event)
+		b.trace.handler(b.settings.handler, start, event, response, failed)
+		if failed != nil {
+			return response, failed
+		}
+		return response, nil
+	})
+	limited, done := context.WithDeadline(ctx, inner)
+	defer done()
+	response, err := chain(limited, &middleware.Invocation{Context: inv.context, Deadline: inner}, inv.event)
+	id := inv.context.RequestID
+	if err == nil {
+		return b.source.respond(ctx, id, response)
+	}
+	failed, ok := errors.AsType[*runtimeapi.Error](err)
+	if !ok {
+		failed = &runtimeapi.Error{Type: runtimeapi.ErrorUnknown, Message: err.Error()}
+	}
+	return b.source.fail(ctx, id, failed)
+}

@@ -1,0 +1,190 @@
+//go:build linux
+
+package bootstrap
+
+// The INIT phase: everything that can be known of the layer is checked, and all that is wrong is told together.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/serverless/open-runtime/internal/executable"
+	"github.com/serverless/open-runtime/internal/manifest"
+	"github.com/serverless/open-runtime/internal/runtimeapi"
+	"github.com/serverless/open-runtime/pkg/middleware"
+)
+
+// init starts the language runtime, loads the middlewares beside it, and waits until the handler is loaded.
+func (b *bootstrap) init(ctx context.Context) *runtimeapi.Error {
+	limit := time.NewTimer(b.settings.initLimit)
+	defer limit.Stop()
+	var wrong []*runtimeapi.Error
+	var failed *runtimeapi.Error
+	if b.runtime, failed = b.findRuntime(); failed != nil {
+		wrong = append(wrong, failed)
+	} else {
+		b.runtime.start()
+	}
+	refs, failed := b.lists()
+	if failed != nil {
+		wrong = append(wrong, failed)
+	}
+	set, err := middleware.Load(refs, b.middlewareOptions())
+	if err != nil {
+		failed, ok := errors.AsType[*runtimeapi.Error](err)
+		if !ok {
+			failed = &runtimeapi.Error{Type: runtimeapi.ErrorMiddleware, Message: err.Error()}
+		}
+		wrong = append(wrong, failed)
+	}
+	b.set = set
+	if b.runtime != nil {
+		if set != nil {
+			b.runtime.daemon = set.Daemon
+		}
+		if failed := b.runtime.awaitOpen(ctx, limit.C); failed != nil {
+			wrong = append(wrong, failed)
+		}
+	}
+	if len(wrong) > 0 && b.runtime != nil {
+		b.runtime.shutdown()
+	}
+	return together(wrong)
+}
+
+// together makes one error of several: the type and the stack of the first, and every message.
+func together(wrong []*runtimeapi.Error) *runtimeapi.Error {
+	if len(wrong) < 2 {
+		for _, failed := range wrong {
+			return failed
+		}
+		return nil
+	}
+	var messages []string
+	for _, failed := range wrong {
+		messages = append(messages, failed.Message)
+	}
+	return &runtimeapi.Error{Type: wrong[0].Type, Message: strings.Join(messages, "\n"), StackTrace: wrong[0].StackTrace}
+}
+
+func (b *bootstrap) middlewareOptions() middleware.Options {
+	return middleware.Options{Root: b.options.Opt, Environ: b.settings.environ, Log: b.log.line, Trace: b.trace.stage()}
+}
+
+// lists gives the middlewares that the function uses: those of SLSMIDDLEWARES when it is set, else those of sor.json.
+func (b *bootstrap) lists() ([]manifest.Ref, *runtimeapi.Error) {
+	defaults, err := b.readDefaults()
+	if err != nil {
+		return nil, &runtimeapi.Error{Type: runtimeapi.ErrorMiddleware, Message: err.Error()}
+	}
+	sidecars := defaults.Sidecars
+	if b.settings.sidecars != nil {
+		sidecars = strings.FieldsFunc(*b.settings.sidecars, func(r rune) bool { return r == ',' || r == ' ' })
+	}
+	if len(sidecars) > 0 {
+		return nil, &runtimeapi.Error{
+			Type:    runtimeapi.ErrorRuntimeStart,
+			Message: fmt.Sprintf("sidecars are listed (%s), and this version of the open runtime starts none", strings.Join(sidecars, ", ")),
+		}
+	}
+	source, refs := "sor.json", []manifest.Ref(nil)
+	if b.settings.middlewares != nil {
+		source = envMiddlewares
+		refs, err = manifest.ParseList(*b.settings.middlewares)
+	} else {
+		refs, err = manifest.ParseRefs(defaults.Middlewares)
+	}
+	if err != nil {
+		return nil, &runtimeapi.Error{Type: runtimeapi.ErrorMiddleware, Message: fmt.Sprintf("reading the list of middlewares in %s: %v", source, err)}
+	}
+	return refs, nil
+}
+
+func (b *bootstrap) readDefaults() (manifest.Defaults, error) {
+	data, err := readSmall(filepath.Join(b.options.Opt, "sor.json"))
+	if err != nil || data == nil {
+		return manifest.Defaults{}, err
+	}
+	defaults, warnings, err := manifest.ParseDefaults(data)
+	for _, warning := range warnings {
+		b.log.warning("sor.json", "cause", warning)
+	}
+	if err != nil {
+		return defaults, fmt.Errorf("reading sor.json: %w", err)
+	}
+	return defaults, nil
+}
+
+// largestManifest is more than any manifest needs, in bytes.
+const largestManifest = 64 * 1024
+
+// readSmall reads a manifest; nil when there is none.
+func readSmall(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > largestManifest {
+		return nil, fmt.Errorf("%s is no regular file of at most %d bytes", path, largestManifest)
+	}
+	return os.ReadFile(path)
+}
+
+// findRuntime finds the language runtime of the layer and how it is spoken to.
+func (b *bootstrap) findRuntime() (*languageRuntime, *runtimeapi.Error) {
+	const name = "language-runtime"
+	var wrong []error
+	spoken, err := b.runtimeManifest(filepath.Join(b.options.Opt, name+".json"))
+	if err != nil {
+		wrong = append(wrong, err)
+	}
+	exe, findings := executable.Locate(b.options.Opt, "", name)
+	if exe != "" {
+		findings = executable.CheckFile(exe, machine, executable.OnPath(b.settings.path))
+	} else if len(b.options.Args) > 0 {
+		wrong = append(wrong, fmt.Errorf("this layer brings no language runtime, and this version of the open runtime does not run the managed one's own command line (%s)", strings.Join(b.options.Args, " ")))
+	}
+	for _, finding := range findings {
+		wrong = append(wrong, finding)
+	}
+	if len(wrong) > 0 {
+		message := "language runtime: " + errors.Join(wrong...).Error()
+		return nil, &runtimeapi.Error{Type: runtimeapi.ErrorRuntimeStart, Message: message}
+	}
+	return &languageRuntime{
+		program: exe, protocol: spoken.Protocol, handler: b.settings.handler, dir: b.options.Task,
+		environ: b.settings.environ, stdout: b.options.Stdout, stderr: b.options.Stderr, log: b.log,
+	}, nil
+}
+
+func (b *bootstrap) runtimeManifest(path string) (manifest.Runtime, error) {
+	data, err := readSmall(path)
+	if err != nil || data == nil {
+		return manifest.Runtime{}, err
+	}
+	spoken, warnings, err := manifest.ParseRuntime(data)
+	for _, warning := range warnings {
+		b.log.warning("manifest of the language runtime", "cause", warning)
+	}
+	wrong := func(cause, fix string) error {
+		return executable.Finding{Rule: executable.RuleManifest, Path: path, Cause: cause, Fix: fix}
+	}
+	switch {
+	case err != nil:
+		return spoken, wrong(err.Error(), "mend it, or take it away for the lines of 2018")
+	case spoken.Protocol == manifest.ProtocolRuntimeAPI:
+		return spoken, wrong("this version does not speak the protocol runtime-api", "use frames/1, or the lines of 2018")
+	case len(spoken.Command) > 0:
+		return spoken, wrong("command belongs to the protocol runtime-api", "take it away")
+	}
+	return spoken, nil
+}
