@@ -1,0 +1,114 @@
+package project
+
+// middlewares and sidecars: lists of names, and of files of this project.
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/serverless/open-runtime/internal/manifest"
+)
+
+// middlewares reads `middlewares`. It comes after layers and extra, which say where a name may be.
+func (d *decoder) middlewares() {
+	entries, there := d.list("middlewares")
+	d.project.HasMiddlewares = there
+	seen := map[string]int{}
+	for _, at := range entries {
+		written, ok := d.entry("middlewares", at)
+		if !ok {
+			continue
+		}
+		m, ok := d.middleware(at, strings.TrimSpace(written))
+		switch {
+		case !ok:
+		case seen[m.Name] > 0:
+			d.wrong(at, "", "middlewares: %s is listed twice, first in line %d", m.Name, seen[m.Name])
+		default:
+			seen[m.Name] = at.Line
+			d.project.Middlewares = append(d.project.Middlewares, m)
+		}
+	}
+}
+
+// middleware reads one entry: ./PATH of this project, NAME of a layer or sor:NAME, with ? when it is optional.
+func (d *decoder) middleware(at *yaml.Node, written string) (Middleware, bool) {
+	path, optional := strings.CutSuffix(written, "?")
+	if isPath(path) {
+		return d.ownMiddleware(at, path, optional)
+	}
+	ref, err := manifest.ParseRef(written)
+	if err != nil {
+		hint := "a file or folder of this project is ./PATH; a name is one of a layer"
+		if strings.Contains(path, "/") && d.isThere(path) {
+			hint = "did you mean ./" + written + "?"
+		}
+		d.wrong(at, hint, "middlewares: %v", err)
+		return Middleware{}, false
+	}
+	own := "middlewares/" + ref.Name
+	if !ref.BuiltIn && len(d.project.Layers) == 0 && d.project.Extra == "" && d.values["layers"] == nil && d.values["extra"] == nil && d.isThere(own) {
+		d.wrong(at, "did you mean ./"+own+"?", "middlewares: %s is one of a layer, and there are no layers", ref.Name)
+		return Middleware{}, false
+	}
+	return Middleware{Name: ref.Name, Optional: ref.Optional, BuiltIn: ref.BuiltIn}, true
+}
+
+// ownMiddleware reads an entry that is a file or folder of this project. Its name is the file's.
+func (d *decoder) ownMiddleware(at *yaml.Node, written string, optional bool) (Middleware, bool) {
+	path, info := d.existing(at, "middlewares", written)
+	if info == nil {
+		return Middleware{}, false
+	}
+	name := filepath.Base(path)
+	if err := manifest.CheckName(name); err != nil {
+		d.wrong(at, "rename the file", "middlewares: %v", err)
+		return Middleware{}, false
+	}
+	return Middleware{Name: name, Path: path, Optional: optional}, true
+}
+
+func (d *decoder) isThere(written string) bool {
+	_, err := os.Stat(d.place(written))
+	return err == nil
+}
+
+// sidecars reads `sidecars`, names of programs in the layers.
+func (d *decoder) sidecars() {
+	entries, there := d.list("sidecars")
+	d.project.HasSidecars = there
+	seen := map[string]int{}
+	for _, at := range entries {
+		name, ok := d.entry("sidecars", at)
+		if !ok {
+			continue
+		}
+		if err := manifest.CheckName(name); err != nil {
+			d.wrong(at, "a sidecar is a file of sidecars/ in a layer or in the folder that `extra` names", "sidecars: %v", err)
+			continue
+		}
+		if seen[name] > 0 {
+			d.wrong(at, "", "sidecars: %s is listed twice, first in line %d", name, seen[name])
+			continue
+		}
+		seen[name] = at.Line
+		d.project.Sidecars = append(d.project.Sidecars, name)
+	}
+}
+
+// withoutOpenRuntime refuses what nobody would start, or pack, for a function with its own bootstrap.
+func (d *decoder) withoutOpenRuntime() {
+	p := d.project
+	if p.Runtime != provided {
+		return
+	}
+	for key, used := range map[string]bool{"middlewares": len(p.Middlewares) > 0, "sidecars": len(p.Sidecars) > 0, "extra": p.Extra != ""} {
+		if used {
+			d.wrong(d.values[key], "remove the key, or take a runtime of the open runtime: node, python, ruby, bash",
+				"%s: runtime: provided starts the function's own bootstrap, without the open runtime", key)
+		}
+	}
+}

@@ -1,0 +1,124 @@
+package project
+
+// The keys that are one word or one number: name, target, architecture, image, memory, timeout, tmp; and interpreters,
+// which come later.
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/serverless/open-runtime/internal/spelling"
+)
+
+// What Lambda allows.
+// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+const (
+	minMemory, maxMemory   = 128, 10240 // MB
+	minTimeout, maxTimeout = 1, 900     // seconds
+	minTmp, maxTmp         = 512, 10240 // MB
+	maxName                = 64         // characters of a function's name
+)
+
+// functionName is what Lambda allows. https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
+var functionName = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
+
+var notInName = regexp.MustCompile(`[^a-zA-Z0-9_-]+`)
+
+// name reads `name`; its default is the folder's, made one that Lambda allows.
+func (d *decoder) name() {
+	name, at := d.word("name")
+	switch {
+	case at == nil:
+		d.project.Name = validName(filepath.Base(d.project.Dir))
+	case !functionName.MatchString(name):
+		d.wrong(at, "did you mean "+validName(name)+"?", "name is %s; Lambda allows letters, digits, - and _, %d at most", quote(name), maxName)
+	default:
+		d.project.Name = name
+	}
+}
+
+func validName(name string) string {
+	name = strings.Trim(notInName.ReplaceAllString(name, "-"), "-")
+	if name == "" {
+		return "function"
+	}
+	return name[:min(len(name), maxName)]
+}
+
+// target reads `target`; its default follows the language runtime.
+func (d *decoder) target() {
+	id, at := d.word("target")
+	if at == nil {
+		if d.values["target"] == nil && d.options.DefaultTarget != nil {
+			d.project.Target = d.options.DefaultTarget(d.project.Runtime)
+		}
+		return
+	}
+	d.project.Target = id
+	err := d.checkTarget(id)
+	if err == nil {
+		return
+	}
+	hint := ""
+	if language := languageOf(id); language != "" {
+		hint = "did you mean `runtime: " + language + "`?"
+	} else if near := spelling.Nearest(id, d.options.Targets); near != "" && !isIdentifier(id) {
+		hint = "did you mean " + near + "?"
+	}
+	d.wrong(at, hint, "%v", err)
+}
+
+func (d *decoder) checkTarget(id string) error {
+	switch {
+	case d.options.CheckTarget != nil:
+		return d.options.CheckTarget(id)
+	case !slices.Contains(d.options.Targets, id):
+		return fmt.Errorf("there is no target %s; there are %s", quote(id), strings.Join(d.options.Targets, ", "))
+	}
+	return nil
+}
+
+// architecture reads `architecture`; its default is this machine's.
+func (d *decoder) architecture() {
+	d.project.Architecture = d.options.Architecture
+	name, at := d.word("architecture")
+	if at == nil {
+		return
+	}
+	arch, ok := Architecture(name)
+	if ok {
+		d.project.Architecture = arch
+		return
+	}
+	hint := ""
+	if near := spelling.Nearest(name, []string{"amd64", "arm64", "x86_64", "aarch64"}); near != "" {
+		hint = "did you mean " + near + "?"
+	}
+	d.wrong(at, hint, "there is no architecture %s; there are amd64 (x86_64) and arm64 (aarch64)", quote(name))
+}
+
+// image reads `image`, the container image for the docker sandbox.
+func (d *decoder) image() {
+	image, at := d.word("image")
+	if at != nil && strings.ContainsFunc(image, isSpace) {
+		d.wrong(at, "", "image is %s; a name of an image has no space in it", quote(image))
+	}
+	d.project.Image = image
+}
+
+func (d *decoder) sizes() {
+	d.number("memory", "MB", minMemory, maxMemory, &d.project.Memory)
+	d.number("timeout", "seconds", minTimeout, maxTimeout, &d.project.Timeout)
+	d.number("tmp", "MB", minTmp, maxTmp, &d.project.Tmp)
+}
+
+// interpreters knows the key so that who reads of it is told.
+func (d *decoder) interpreters() {
+	if n := d.mapping("interpreters", "python3: /usr/lib/python3"); n != nil && len(n.Content) > 0 {
+		d.wrong(d.values["interpreters"], "until then a folder that `extra:` names can carry one: bin/ and lib/ in it become /opt/bin and /opt/lib",
+			"interpreters are packed by a later version of sor")
+	}
+}
