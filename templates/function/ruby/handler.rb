@@ -1,0 +1,4 @@
+# The handler of the function, as on Lambda: it gets the event, and what it returns is the response.
+def hello(event:, context:)
+  { greeting: "hello #{event['name'] || 'world'}" }
+end

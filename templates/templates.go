@@ -1,0 +1,167 @@
+// Package templates holds what `sor init` writes: a function in each language of the open runtime, middlewares in four
+// languages with a test event each, and the project around them.
+//
+// It promises files that work as they are: the scripts parse, the Go builds with the standard library alone, and each
+// middleware keeps the exec contract for any JSON (docs/protocol/middleware.md). It writes nothing, and takes the names it
+// is given for checked (internal/manifest).
+package templates
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"text/template"
+)
+
+// Files that end in .tmpl are rendered, and lose the ending: that hides go.mod and .go files from the go command, and
+// .gitignore from git.
+//
+//go:embed all:project all:function all:middleware
+var sources embed.FS
+
+// A File is one file to write, by its slash path in the project.
+type File struct {
+	Path       string
+	Data       []byte
+	Executable bool
+}
+
+// A Middleware is one of a project, in one of Languages.
+type Middleware struct {
+	Name, Language string
+}
+
+// A Project is what a new project is made of.
+type Project struct {
+	Name         string // as the layer and the function are called
+	Runtime      string // one of Runtimes
+	Target       string // Lambda's runtime identifier
+	Managed      bool   // the target brings a language, and starts the bootstrap as its wrapper
+	Architecture string // amd64 or arm64
+	Middlewares  []Middleware
+}
+
+// Runtimes are the languages that a function can be in.
+func Runtimes() []string { return []string{"node", "python", "ruby", "bash"} }
+
+// Languages are those that there is a middleware in.
+func Languages() []string { return []string{"bash", "python", "node", "go"} }
+
+// Interpreter is the program that runs a middleware of a language, or "" when it is compiled.
+func Interpreter(language string) string {
+	return map[string]string{"bash": "bash", "python": "python3", "node": "node"}[language]
+}
+
+// Files gives all files of a project, its middlewares' too, by path.
+func (p Project) Files() ([]File, error) {
+	if !slices.Contains(Runtimes(), p.Runtime) {
+		return nil, fmt.Errorf("there is no function in %q; there are %s", p.Runtime, strings.Join(Runtimes(), ", "))
+	}
+	files, err := render("project", "", p)
+	if err != nil {
+		return nil, err
+	}
+	function, err := render("function/"+p.Runtime, "function", p)
+	if err != nil {
+		return nil, err
+	}
+	files = append(files, function...)
+	for _, m := range p.Middlewares {
+		more, err := m.Files()
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, more...)
+	}
+	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	return files, nil
+}
+
+// Files gives the files of a middleware in a project: middlewares/NAME, a script or a folder of Go, and its test event.
+func (m Middleware) Files() ([]File, error) {
+	if !slices.Contains(Languages(), m.Language) {
+		return nil, fmt.Errorf("there is no middleware in %q; there are %s", m.Language, strings.Join(Languages(), ", "))
+	}
+	if m.Language == "node" && strings.HasSuffix(m.Name, ".mjs") {
+		return nil, fmt.Errorf("%s would be a module to Node, and the template is none; call it %s", m.Name, strings.TrimSuffix(m.Name, ".mjs")+".js")
+	}
+	files, err := render("middleware/"+m.Language, "middlewares/"+m.Name, m)
+	if err != nil {
+		return nil, err
+	}
+	for i := range files {
+		files[i].Path = strings.TrimSuffix(files[i].Path, "/program") // a script stands for itself
+	}
+	event, err := sources.ReadFile("middleware/event.json")
+	return append(files, File{Path: "middlewares/" + m.Name + ".event.json", Data: event}), err
+}
+
+// render gives the files of a folder as they are in the folder to.
+func render(from, to string, data any) ([]File, error) {
+	var files []File
+	err := fs.WalkDir(sources, from, func(place string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := sources.ReadFile(place)
+		if err != nil {
+			return err
+		}
+		name, isTemplate := strings.CutSuffix(place, ".tmpl")
+		if isTemplate {
+			if text, err = execute(place, text, data); err != nil {
+				return err
+			}
+		}
+		files = append(files, File{
+			Path:       path.Join(to, strings.TrimPrefix(name, from+"/")),
+			Data:       text,
+			Executable: bytes.HasPrefix(text, []byte("#!")),
+		})
+		return nil
+	})
+	return files, err
+}
+
+func execute(name string, text []byte, data any) ([]byte, error) {
+	t, err := template.New(name).Funcs(words).Option("missingkey=error").Parse(string(text))
+	if err != nil {
+		return nil, fmt.Errorf("reading template %s: %w", name, err)
+	}
+	var out bytes.Buffer
+	if err := t.Execute(&out, data); err != nil {
+		return nil, fmt.Errorf("rendering template %s: %w", name, err)
+	}
+	return out.Bytes(), nil
+}
+
+// words are what the templates spell in more than one place.
+var words = template.FuncMap{
+	"yaml":     yamlString,
+	"file":     func(runtime string) string { return "handler." + extensions[runtime] },
+	"language": func(name string) string { return spoken[name] },
+	"aws": func(arch string) string {
+		if arch == "amd64" {
+			return "x86_64"
+		}
+		return "arm64"
+	},
+}
+
+var (
+	extensions = map[string]string{"node": "js", "python": "py", "ruby": "rb", "bash": "sh"}
+	spoken     = map[string]string{"node": "Node", "python": "Python", "ruby": "Ruby", "bash": "bash", "go": "Go"}
+)
+
+// yamlString quotes a name that YAML would take for a number, a truth or nothing.
+func yamlString(name string) string {
+	plain := name != "" && (name[0] >= 'a' && name[0] <= 'z' || name[0] >= 'A' && name[0] <= 'Z')
+	if plain && !slices.Contains([]string{"null", "true", "false", "yes", "no", "on", "off", "y", "n"}, strings.ToLower(name)) {
+		return name
+	}
+	return `"` + name + `"`
+}
