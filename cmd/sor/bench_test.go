@@ -1,0 +1,281 @@
+package main
+
+// Paired benchmarks of what a user waits for. `make bench` prints them as ratios.
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/serverless/open-runtime/internal/frames"
+	"github.com/serverless/open-runtime/internal/paired"
+	"github.com/serverless/open-runtime/internal/runtimeapi"
+	"github.com/serverless/open-runtime/pkg/emulator"
+	"github.com/serverless/open-runtime/pkg/emulator/namespace"
+	"github.com/serverless/open-runtime/pkg/layer"
+	"github.com/serverless/open-runtime/runtimes"
+)
+
+var benchEvent = []byte(`{"op":"echo","text":"` + strings.Repeat("x", 1000) + `"}`)
+
+// BenchmarkInvokeGo: a warm invocation of an aws-lambda-go function through the emulator, against the same function on a
+// minimal Runtime API made with net/http: no sandbox, no log, no report.
+func BenchmarkInvokeGo(b *testing.B) {
+	task := benchTree(b, func(t *layer.Tree) error {
+		return t.AddFile("bootstrap", benchBuild(b, "../../pkg/emulator/sandboxtest/witness"))
+	})
+	subject := benchEmulator(b, emulator.Spec{Task: task}, nil)
+	floor := minimalAPI(b, exec.Command(filepath.Join(task, "bootstrap")))
+	paired.Compare(b, subject, floor)
+}
+
+// BenchmarkInvokeNode: a warm invocation of a Node handler under our bootstrap and our Node runtime, against the smallest
+// Runtime API client that one can write in Node, in the same sandbox.
+func BenchmarkInvokeNode(b *testing.B) {
+	path, bind := whereInterpreter("node")
+	found, ok := askStandIn(b.Context(), "node", path)
+	if !ok {
+		b.Skip("no node on this machine")
+	}
+	found.Bind = bind
+	handler := benchTree(b, func(t *layer.Tree) error {
+		return t.AddBytes("handler.js", []byte("exports.hello = async (event) => event\n"))
+	})
+	opt := benchTree(b, func(t *layer.Tree) error {
+		tree, err := runtimes.Files("node")
+		if err != nil {
+			return err
+		}
+		if err := t.AddFile("bootstrap", benchBuild(b, "../bootstrap")); err != nil {
+			return err
+		}
+		return t.AddFS("", tree)
+	})
+	client := benchTree(b, func(t *layer.Tree) error { return t.AddBytes("bootstrap", []byte(minimalNode)) })
+	subject := benchEmulator(b, found.into(emulator.Spec{Task: handler, Opt: opt}), map[string]string{"SLSMIDDLEWARES": ""})
+	floor := benchEmulator(b, found.into(emulator.Spec{Task: client}), nil)
+	paired.Compare(b, subject, floor)
+}
+
+// minimalNode is a function in Node without any runtime.
+const minimalNode = `#!/usr/bin/env node
+const http = require('http')
+const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
+const [host, port] = process.env.AWS_LAMBDA_RUNTIME_API.split(':')
+function ask (method, path, body) {
+  return new Promise((resolve, reject) => {
+    const req = http.request({ host, port, method, path: '/2018-06-01/runtime/invocation/' + path, agent }, (res) => {
+      const parts = []
+      res.on('data', (part) => parts.push(part))
+      res.on('end', () => resolve([res.headers, Buffer.concat(parts).toString()]))
+    })
+    req.on('error', reject)
+    req.end(body)
+  })
+}
+(async () => {
+  for (;;) {
+    const [headers, event] = await ask('GET', 'next')
+    await ask('POST', headers['lambda-runtime-aws-request-id'] + '/response', JSON.stringify(JSON.parse(event)))
+  }
+})()
+`
+
+// BenchmarkBuildLayer: sor build-layer of a project with 30 MB of programs and text, against zip -9 of the same tree. The
+// zip's size against that of zip -9 is the metric size-ratio.
+func BenchmarkBuildLayer(b *testing.B) {
+	if _, err := exec.LookPath("zip"); err != nil {
+		b.Skip("no zip on this machine")
+	}
+	sor := benchBuild(b, ".")
+	bootstrap, supervisor := benchBuild(b, "../bootstrap"), benchBuild(b, "../supervisor")
+	dir := b.TempDir()
+	benchFiles(b, dir, map[string]string{
+		"sor.yaml":            "name: hello\nruntime: node\nhandler: handler.hello\nextra: layer\n",
+		"function/handler.js": "exports.hello = async (event) => event\n",
+	})
+	goroot := strings.TrimSpace(benchOutput(b, exec.Command("go", "env", "GOROOT")))
+	benchOutput(b, exec.Command("cp", "-r", filepath.Join(goroot, "src", "net"), filepath.Join(dir, "layer")))
+	for i, name := range []string{sor, bootstrap, supervisor} {
+		benchOutput(b, exec.Command("cp", name, filepath.Join(dir, "layer", fmt.Sprint("program", i))))
+	}
+	tree := filepath.Join(dir, "tree")
+	build := func(b *testing.B) {
+		cmd := exec.Command(sor, "build-layer", "--allow", "size,no-shebang,interpreter")
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "SOR_CACHE="+filepath.Join(dir, ".cache"), "SOR_BOOTSTRAP="+bootstrap)
+		benchOutput(b, cmd)
+	}
+	build(b)
+	built, err := filepath.Glob(filepath.Join(dir, "dist", "*.zip"))
+	if err != nil || len(built) != 1 {
+		b.Fatal(built, err)
+	}
+	if err := layer.Unpack(built[0], benchMkdir(b, tree)); err != nil {
+		b.Fatal(err)
+	}
+	other := filepath.Join(dir, "other.zip")
+	zip := func(b *testing.B) {
+		os.Remove(other)
+		cmd := exec.Command("zip", "-9", "-q", "-r", "-y", "-X", other, ".")
+		cmd.Dir = tree
+		benchOutput(b, cmd)
+	}
+	paired.Compare(b, build, zip)
+	b.ReportMetric(float64(benchSize(b, built[0]))/float64(benchSize(b, other)), "size-ratio")
+}
+
+// BenchmarkUnchanged: sor invoke --local of an unchanged Node project in the namespace sandbox, against bare `node -e` of
+// the same answer: all that sor, the sandbox, the bootstrap and INIT cost.
+func BenchmarkUnchanged(b *testing.B) {
+	node, err := exec.LookPath("node")
+	if err != nil {
+		b.Skip("no node on this machine")
+	}
+	sor := benchBuild(b, ".")
+	env := append(os.Environ(), "SOR_BOOTSTRAP="+benchBuild(b, "../bootstrap"), "SOR_SUPERVISOR="+benchBuild(b, "../supervisor"),
+		"SOR_CACHE="+filepath.Join(b.TempDir(), "cache"))
+	dir := b.TempDir()
+	benchFiles(b, dir, map[string]string{
+		"sor.yaml":            "name: hello\nruntime: node\nhandler: handler.hello\n",
+		"function/handler.js": "exports.hello = async (event) => event\n",
+	})
+	paired.Compare(b, func(b *testing.B) {
+		cmd := exec.Command(sor, "invoke", "--local", "--sandbox", "namespace", "-q")
+		cmd.Dir, cmd.Env = dir, env
+		benchOutput(b, cmd)
+	}, func(b *testing.B) {
+		benchOutput(b, exec.Command(node, "-e", "console.log(JSON.stringify({}))"))
+	})
+}
+
+// benchEmulator starts a namespace sandbox and gives one warm invocation.
+func benchEmulator(b *testing.B, spec emulator.Spec, env map[string]string) func(b *testing.B) {
+	b.Helper()
+	if err := namespace.Available(); err != nil {
+		b.Skip("no namespace sandbox can be had here: ", err)
+	}
+	spec.Supervisor, spec.MemoryMB, spec.TmpMB = benchBuild(b, "../supervisor"), 512, 64
+	e, err := emulator.Start(b.Context(), namespace.New(), emulator.Options{
+		Spec: spec,
+		Config: frames.Config{
+			FunctionName: "bench", FunctionVersion: "$LATEST", FunctionARN: "arn:aws:lambda:us-east-1:012345678912:function:bench",
+			Region: "us-east-1", Handler: "handler.hello", MemoryMB: 512, TimeoutMs: 10000, TmpMB: 64, Environment: env,
+		},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { e.Close() })
+	return func(b *testing.B) {
+		result, err := e.Invoke(b.Context(), frames.SupervisorInvoke{ID: newRequestID()}, benchEvent)
+		if err != nil || result.ErrorType != "" {
+			b.Fatalf("%v %s", err, result.Payload)
+		}
+	}
+}
+
+// minimalAPI serves a Runtime API to a function and gives one invocation: from the event to the next request for one.
+func minimalAPI(b *testing.B, function *exec.Cmd) func(b *testing.B) {
+	b.Helper()
+	events, asked := make(chan []byte), make(chan struct{})
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+runtimeapi.PathNext, func(w http.ResponseWriter, r *http.Request) {
+		asked <- struct{}{}
+		w.Header().Set(runtimeapi.HeaderRequestID, newRequestID())
+		w.Header().Set(runtimeapi.HeaderDeadlineMs, fmt.Sprint(time.Now().Add(time.Minute).UnixMilli()))
+		select {
+		case event := <-events:
+			w.Write(event)
+		case <-r.Context().Done():
+		}
+	})
+	mux.HandleFunc("POST "+runtimeapi.PathInvocation+"{id}"+runtimeapi.SuffixResponse, func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		w.WriteHeader(http.StatusAccepted)
+	})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	server := &http.Server{Handler: mux}
+	go server.Serve(listener)
+	function.Env = append(os.Environ(), "AWS_LAMBDA_RUNTIME_API="+listener.Addr().String())
+	if err := function.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { function.Process.Kill(); function.Wait(); server.Close() })
+	<-asked
+	return func(*testing.B) {
+		events <- benchEvent
+		<-asked
+	}
+}
+
+func benchBuild(b *testing.B, pkg string) string {
+	b.Helper()
+	out := filepath.Join(b.TempDir(), "program")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", out, pkg)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	benchOutput(b, cmd)
+	return out
+}
+
+// benchTree stages a tree as a sandbox mounts it.
+func benchTree(b *testing.B, fill func(t *layer.Tree) error) string {
+	b.Helper()
+	tree, dir := layer.New(), b.TempDir()
+	if err := fill(tree); err != nil {
+		b.Fatal(err)
+	}
+	if err := tree.Stage(dir); err != nil {
+		b.Fatal(err)
+	}
+	return dir
+}
+
+func benchFiles(b *testing.B, dir string, files map[string]string) {
+	b.Helper()
+	for name, text := range files {
+		benchMkdir(b, filepath.Dir(filepath.Join(dir, name)))
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func benchMkdir(b *testing.B, dir string) string {
+	b.Helper()
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		b.Fatal(err)
+	}
+	return dir
+}
+
+func benchOutput(b *testing.B, cmd *exec.Cmd) string {
+	b.Helper()
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		b.Fatalf("%v: %v\n%s", cmd.Args, err, stderr.Bytes())
+	}
+	return string(out)
+}
+
+func benchSize(b *testing.B, name string) int64 {
+	b.Helper()
+	info, err := os.Stat(name)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return info.Size()
+}

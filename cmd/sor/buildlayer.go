@@ -1,0 +1,259 @@
+package main
+
+// sor build-layer: the project's layer as a zip for each architecture, checked, with what CI needs beside it.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/serverless/open-runtime/internal/executable"
+	"github.com/serverless/open-runtime/pkg/layer"
+	"github.com/serverless/open-runtime/pkg/project"
+)
+
+type buildLayerOptions struct {
+	archs []string
+	out   string
+	allow []string
+	check bool
+}
+
+func newBuildLayerCommand(screen *ui) *cobra.Command {
+	var o buildLayerOptions
+	cmd := &cobra.Command{
+		Use:   "build-layer [--arch amd64,arm64] [-o DIR]",
+		Short: "Pack bootstrap, middlewares and language runtime into a Lambda layer zip",
+		Long: `Pack bootstrap, middlewares and language runtime into a Lambda layer zip.
+
+The same files give the same bytes on every machine. What AWS would refuse, or fail on, is refused here with the fix.
+The paths of the zips are on stdout; sizes, limits and how to publish them are on stderr.
+
+Exit codes: 0 written, 2 sor.yaml is wrong, 3 Go is missing for a middleware in Go, 7 a rule or a limit of AWS is broken.`,
+		Example: `  sor build-layer
+  sor build-layer --arch amd64,arm64 -o dist
+  sor build-layer --check`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runBuildLayer(cmd.Context(), screen, cmd, o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringSliceVar(&o.archs, "arch", nil, "amd64, arm64 or both (default: architecture of sor.yaml)")
+	f.StringVarP(&o.out, "output", "o", "dist", "folder for the zip and the files beside it")
+	f.StringSliceVar(&o.allow, "allow", nil, "waive a lint rule by its name")
+	f.BoolVar(&o.check, "check", false, "only check, write nothing")
+	return cmd
+}
+
+func runBuildLayer(ctx context.Context, screen *ui, cmd *cobra.Command, o buildLayerOptions) error {
+	s, err := loadSettings(cmd)
+	if err != nil {
+		return err
+	}
+	w, err := openWorkspace(screen, s)
+	if err != nil {
+		return err
+	}
+	p, err := w.loadProject()
+	if err != nil {
+		return err
+	}
+	if !openRuntime(p) {
+		return fail(exitUsage, "`sor invoke --local` runs it; `runtime:` says which language runtime a layer would bring",
+			errors.New("runtime: provided has no open runtime, so there is no layer to build"))
+	}
+	if err := p.CheckHandler(); err != nil {
+		w.warn("%v", err)
+	}
+	archs, err := architectures(o.archs, p)
+	if err != nil {
+		return err
+	}
+	defer w.trim()
+	return w.buildAll(ctx, cmd.OutOrStdout(), p, archs, o)
+}
+
+// architectures gives the architectures to build for, in the order asked for.
+func architectures(asked []string, p *project.Project) ([]string, error) {
+	if len(asked) == 0 {
+		return []string{p.Architecture}, nil
+	}
+	var archs []string
+	for _, name := range asked {
+		arch, ok := project.Architecture(name)
+		if !ok {
+			return nil, fail(exitUsage, "there are amd64 (x86_64) and arm64 (aarch64)", fmt.Errorf("there is no architecture %q", name))
+		}
+		if !slices.Contains(archs, arch) {
+			archs = append(archs, arch)
+		}
+	}
+	return archs, nil
+}
+
+// buildAll checks all architectures before it writes the first.
+func (w *workspace) buildAll(ctx context.Context, stdout io.Writer, p *project.Project, archs []string, o buildLayerOptions) error {
+	if err := checkRules(o.allow); err != nil {
+		return err
+	}
+	code, err := codeTree(p)
+	if err != nil {
+		return err
+	}
+	trees := map[string]*layer.Tree{}
+	findings := code.LintCode()
+	for _, arch := range archs {
+		tree, found, err := w.check(ctx, p, arch, code.Size())
+		if err != nil {
+			return err
+		}
+		trees[arch] = tree
+		for _, f := range found {
+			if !slices.Contains(findings, f) {
+				findings = append(findings, f)
+			}
+		}
+	}
+	if err := w.lintVerdict(findings, o.allow); err != nil {
+		return err
+	}
+	if o.check {
+		w.say("%s: nothing to complain of", p.Name)
+		return nil
+	}
+	out := o.out
+	if !filepath.IsAbs(out) {
+		out = filepath.Join(w.wd, out)
+	}
+	var written []layer.Output
+	for _, arch := range archs {
+		output, err := w.writeLayer(p, trees[arch], arch, out, o.allow)
+		if err != nil {
+			return err
+		}
+		written = append(written, output)
+		if _, err := fmt.Fprintln(stdout, w.displayPath(output.Zip)); err != nil {
+			return err
+		}
+	}
+	w.nextSteps(p, written)
+	return nil
+}
+
+// check assembles the layer for an architecture and finds what is wrong with it, and with the layers it comes after.
+func (w *workspace) check(ctx context.Context, p *project.Project, arch string, codeSize int64) (*layer.Tree, []executable.Finding, error) {
+	others, err := w.stageOthers(p, arch)
+	if err != nil {
+		return nil, nil, err
+	}
+	tree, err := w.assemble(ctx, p, arch)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, name := range tree.Mended() {
+		w.warn("%s is packed executable; here it is not: chmod +x it", name)
+	}
+	var findings []executable.Finding
+	beside := codeSize
+	for _, other := range others {
+		findings, beside = append(findings, other.Findings...), beside+other.Size
+	}
+	return tree, append(findings, tree.Lint(layer.LintOptions{Arch: arch, Target: p.Target, Layers: dirsOf(others), Beside: beside})...), nil
+}
+
+func checkRules(names []string) error {
+	for _, rule := range names {
+		if !slices.Contains(layer.Rules(), rule) {
+			return fail(exitUsage, alternatives("rules", rule, layer.Rules()), fmt.Errorf("--allow: there is no rule %q", rule))
+		}
+	}
+	return nil
+}
+
+// lintVerdict stops at findings that no --allow waives.
+func (w *workspace) lintVerdict(findings []executable.Finding, allow []string) error {
+	stand, waived := layer.Waive(findings, allow)
+	for _, f := range waived {
+		w.warn("%s (allowed)", findingText(f))
+	}
+	for _, f := range stand {
+		w.line(w.paint("31", "lint: ") + findingText(f))
+	}
+	if len(stand) == 0 {
+		return nil
+	}
+	noun := "finding"
+	if len(stand) > 1 {
+		noun = "findings"
+	}
+	return fail(exitLimit, "mend them, or waive a rule with --allow RULE", fmt.Errorf("%d %s; nothing was written", len(stand), noun))
+}
+
+// writeLayer writes the zip and what is beside it, and tells the sizes.
+func (w *workspace) writeLayer(p *project.Project, tree *layer.Tree, arch, dir string, waived []string) (layer.Output, error) {
+	start := time.Now()
+	name := p.Name + "-" + arch
+	output, err := tree.WriteFiles(dir, name, layer.Meta{
+		Name: p.Name, Arch: arch, Target: p.Target, Runtime: p.Runtime,
+		Middlewares: defaultsOf(p).Middlewares, SorVersion: sorVersion(), Waived: waived,
+	}, func(done, total int64) { w.progress("packing "+name, done, total) })
+	if limit, ok := errors.AsType[*layer.LimitError](err); ok {
+		return output, fail(exitLimit, limit.Fix, err)
+	}
+	if err != nil {
+		return output, fmt.Errorf("writing layer: %w", err)
+	}
+	w.step(start, "packed %s: %s, %s unzipped", w.displayPath(output.Zip), megabytes(output.ZipBytes), megabytes(output.UnzippedBytes))
+	w.sizeTable(output)
+	return output, nil
+}
+
+// sizeTable shows where the bytes are, largest first, and what AWS allows.
+func (w *workspace) sizeTable(output layer.Output) {
+	if w.quiet {
+		return
+	}
+	var table strings.Builder
+	tab := tabwriter.NewWriter(&table, 0, 0, 2, ' ', tabwriter.AlignRight)
+	for _, part := range output.Parts {
+		fmt.Fprintf(tab, "%s\t%s\t  %s\n", megabytes(part.Bytes), megabytes(part.PackedBytes), part.Name)
+	}
+	fmt.Fprintf(tab, "%s\t%s\t  in all\n", megabytes(output.UnzippedBytes), megabytes(output.ZipBytes))
+	fmt.Fprintf(tab, "%s\t%s\t  Lambda allows (unzipped with the function's code and other layers; zip by direct upload)\n",
+		megabytes(layer.MaxUnzipped), megabytes(layer.MaxZip))
+	tab.Flush()
+	w.line("   unzipped    zip")
+	w.line(strings.TrimRight(table.String(), "\n"))
+}
+
+// nextSteps prints, ready to paste, how to publish the layer and what a function needs to use it.
+// https://docs.aws.amazon.com/lambda/latest/dg/creating-deleting-layers.html
+func (w *workspace) nextSteps(p *project.Project, written []layer.Output) {
+	w.say("\nPublish:")
+	for _, output := range written {
+		w.say("  aws lambda publish-layer-version --layer-name %s \\\n    --compatible-architectures %s --compatible-runtimes %s \\\n    --zip-file fileb://%s",
+			p.Name+"-"+output.Arch, awsArchitecture(output.Arch), p.Target, w.displayPath(output.Zip))
+	}
+	if layer.Managed(p.Target) {
+		w.say("\nUse, in the function's configuration (--runtime %s):\n  --layers ARN-OF-THE-LAYER-VERSION --environment 'Variables={AWS_LAMBDA_EXEC_WRAPPER=/opt/bootstrap}'", p.Target)
+		return
+	}
+	w.say("\nUse, in the function's configuration (--runtime %s):\n  --layers ARN-OF-THE-LAYER-VERSION --handler %s", p.Target, p.Handler)
+}
+
+// awsArchitecture spells an architecture as AWS does.
+func awsArchitecture(arch string) string {
+	if arch == "amd64" {
+		return "x86_64"
+	}
+	return arch
+}

@@ -1,0 +1,55 @@
+package main
+
+// Flags, SOR_* variables and the user's configuration file, in that order, by viper. This is viper's only room: it
+// lowercases keys, so it never sees sor.yaml. Out comes a plain struct.
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/viper"
+)
+
+// settings are what a user sets once for all projects.
+type settings struct {
+	Quiet     bool
+	Verbose   bool
+	CacheDir  string
+	Sandbox   string
+	Network   string
+	CacheSize int64 // bytes
+}
+
+// loadSettings reads flag, then SOR_NAME, then sor/config.yaml in the user's configuration folder, then the default.
+func loadSettings(cmd *cobra.Command) (settings, error) {
+	v := viper.New()
+	v.SetEnvPrefix("SOR")
+	v.SetEnvKeyReplacer(strings.NewReplacer("-", "_"))
+	v.AutomaticEnv()
+	v.SetDefault("sandbox", "auto")
+	v.SetDefault("network", "")
+	v.SetDefault("cache-mb", 2048)
+	v.SetDefault("cache-dir", os.Getenv("SOR_CACHE"))
+	if dir, err := os.UserConfigDir(); err == nil {
+		v.SetConfigFile(filepath.Join(dir, "sor", "config.yaml"))
+		if err := v.ReadInConfig(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return settings{}, fail(exitUsage, "mend or remove the file", fmt.Errorf("reading %s: %w", v.ConfigFileUsed(), err))
+		}
+	}
+	if err := v.BindPFlags(cmd.Flags()); err != nil {
+		return settings{}, err
+	}
+	return settings{
+		Quiet:     v.GetBool("quiet"),
+		Verbose:   v.GetBool("verbose"),
+		CacheDir:  v.GetString("cache-dir"),
+		Sandbox:   v.GetString("sandbox"),
+		Network:   v.GetString("network"),
+		CacheSize: v.GetInt64("cache-mb") << 20,
+	}, nil
+}

@@ -1,0 +1,170 @@
+package main
+
+// Ctrl-C, a second one, kill and kill -9, in the middle of an invocation: the prompt is back soon, and nothing is left.
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/rand"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/serverless/open-runtime/pkg/emulator/namespace"
+)
+
+// hanging is a handler that leaves a process group of its own and then never answers.
+const hanging = `
+const { spawn } = require('child_process')
+exports.hello = async () => {
+  spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' }).unref()
+  process.on('SIGTERM', () => {})
+  console.log('it hangs now')
+  for (;;);
+}
+`
+
+func TestInterrupt(t *testing.T) {
+	programs := buildPrograms(t)
+	for _, sandbox := range []string{"namespace", "docker"} {
+		if why := lacks(sandbox); why != "" {
+			t.Run(sandbox, func(t *testing.T) { t.Skip(why) })
+			continue
+		}
+		for name, signals := range map[string][]syscall.Signal{
+			"SIGINT":       {syscall.SIGINT},
+			"SIGINT twice": {syscall.SIGINT, syscall.SIGINT},
+			"SIGTERM":      {syscall.SIGTERM},
+			"SIGHUP":       {syscall.SIGHUP},
+			"SIGKILL":      {syscall.SIGKILL},
+		} {
+			t.Run(sandbox+" "+name, func(t *testing.T) { interrupt(t, programs, sandbox, signals) })
+		}
+	}
+}
+
+func lacks(sandbox string) string {
+	if sandbox == "namespace" {
+		if err := namespace.Available(); err != nil {
+			return "no namespace sandbox can be had here: " + err.Error()
+		}
+		return ""
+	}
+	if os.Getenv("SOR_TEST_IMAGE") == "" || !engineAnswers() {
+		return "no Docker engine, or no image for the tests (SOR_TEST_IMAGE)"
+	}
+	return ""
+}
+
+func interrupt(t *testing.T, programs map[string]string, sandbox string, signals []syscall.Signal) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	marker := "SOR_TEST_MARKER=" + rand.Text()
+	cmd := sorCommand(ctx, t, programs, "invoke", "--local", "--sandbox", sandbox, "--timeout", "60", "--env", marker)
+	if sandbox == "docker" {
+		cmd.Args = append(cmd.Args, "--image", os.Getenv("SOR_TEST_IMAGE"))
+	}
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var told strings.Builder
+	for lines := bufio.NewScanner(stderr); !strings.Contains(told.String(), "it hangs now"); {
+		if !lines.Scan() {
+			t.Fatalf("the handler was not reached:\n%s", told.String())
+		}
+		told.WriteString(lines.Text() + "\n")
+	}
+	start := time.Now()
+	for _, signal := range signals {
+		if err := cmd.Process.Signal(signal); err != nil {
+			t.Logf("sending %v: %v", signal, err) // the first one was enough
+		}
+	}
+	err = cmd.Wait()
+	took := time.Since(start)
+	t.Logf("%v after %v", cmd.ProcessState, took)
+	if took > 5*time.Second {
+		t.Errorf("the prompt was back after %v (%v)", took, err)
+	}
+	if len(signals) == 1 && signals[0] != syscall.SIGKILL && cmd.ProcessState.ExitCode() != exitInterrupted {
+		t.Errorf("got %v, want exit status %d", cmd.ProcessState, exitInterrupted)
+	}
+	nothingLeft(ctx, t, marker)
+}
+
+// sorCommand makes sor, this very binary, run in a project whose handler hangs.
+func sorCommand(ctx context.Context, t *testing.T, programs map[string]string, args ...string) *exec.Cmd {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"sor.yaml":            "name: hello\nruntime: node\nhandler: handler.hello\n",
+		"function/handler.js": hanging,
+	} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(ctx, self)
+	cmd.Args = append([]string{"sor"}, args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "SOR_BOOTSTRAP="+programs["bootstrap"], "SOR_SUPERVISOR="+programs["supervisor"],
+		"SOR_CACHE="+filepath.Join(dir, ".cache"), "XDG_CONFIG_HOME="+filepath.Join(dir, ".config"))
+	return cmd
+}
+
+// nothingLeft waits until no process has the marker in its environment.
+func nothingLeft(ctx context.Context, t *testing.T, marker string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		left := withMarker(t, marker)
+		if len(left) == 0 {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("processes are left: %v", left)
+		}
+	}
+}
+
+func withMarker(t *testing.T, marker string) []string {
+	t.Helper()
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, entry := range entries {
+		if _, err := strconv.Atoi(entry.Name()); err != nil {
+			continue
+		}
+		environ, err := os.ReadFile(filepath.Join("/proc", entry.Name(), "environ"))
+		if err == nil && bytes.Contains(environ, []byte(marker)) {
+			line, _ := os.ReadFile(filepath.Join("/proc", entry.Name(), "cmdline"))
+			found = append(found, entry.Name()+" "+string(bytes.ReplaceAll(line, []byte{0}, []byte(" "))))
+		}
+	}
+	return found
+}

@@ -1,0 +1,235 @@
+package main
+
+// sor invoke --local: the project, or a built layer, in a local sandbox.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/serverless/open-runtime/internal/executable"
+	"github.com/serverless/open-runtime/pkg/layer"
+	"github.com/serverless/open-runtime/pkg/project"
+)
+
+type invokeOptions struct {
+	local          bool
+	events         []string
+	sandbox        string
+	image          string
+	network        string
+	env            []string
+	envFile        string
+	timeout        int
+	memory         int
+	layer          string
+	trace          bool
+	json           bool
+	awsCredentials bool
+}
+
+func newInvokeCommand(screen *ui) *cobra.Command {
+	var o invokeOptions
+	cmd := &cobra.Command{
+		Use:   "invoke --local [-e EVENT]...",
+		Short: "Invoke the function of this project in a local sandbox",
+		Long: `Invoke the function of this project in a local sandbox: the real bootstrap, the real middlewares, the real handler.
+
+What changed since the last time is brought up to date first. The function's answer is on stdout, byte for byte; its
+logs and everything else are on stderr. Several -e in one run reuse the warm sandbox.
+
+Exit codes: 0 it answered, 2 sor.yaml or the event is wrong, 3 no sandbox here, 5 it returned an error, 6 it timed out,
+7 the event or the layer is over a limit, 130 interrupted.`,
+		Example: `  sor invoke --local -e '{"name":"Ada"}'
+  sor invoke --local -e events/hello.json --trace
+  sor invoke --local -e - --json < event.json | jq .report`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			err := runInvoke(cmd.Context(), screen, cmd, o)
+			if _, told := errors.AsType[*exitError](err); err != nil && o.json && !(told && isTold(err)) {
+				return tellJSON(cmd.OutOrStdout(), err)
+			}
+			return err
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVar(&o.local, "local", false, "in a sandbox on this machine (the only place so far)")
+	f.StringArrayVarP(&o.events, "event", "e", nil, "event: JSON, a file, @FILE, or - for stdin (default {}); may be repeated")
+	f.StringVar(&o.sandbox, "sandbox", "auto", "auto, docker or namespace [SOR_SANDBOX]")
+	f.StringVar(&o.image, "image", "", "image for the docker sandbox (default: AWS's own of the target)")
+	f.StringVar(&o.network, "network", "", "none, or a Docker network (default: what the function would reach) [SOR_NETWORK]")
+	f.StringArrayVar(&o.env, "env", nil, "environment variable KEY=VALUE, or KEY from this shell; may be repeated")
+	f.StringVar(&o.envFile, "env-file", "", "file with lines of KEY=VALUE")
+	f.IntVar(&o.timeout, "timeout", 0, "seconds (default: sor.yaml's)")
+	f.IntVar(&o.memory, "memory", 0, "MB (default: sor.yaml's)")
+	f.StringVar(&o.layer, "layer", "", "run this built layer zip instead of the project's files")
+	f.BoolVar(&o.trace, "trace", false, "show what each middleware and the handler made of the event")
+	f.BoolVar(&o.json, "json", false, "one JSON object an invocation on stdout: payload, error, logs, report, stages")
+	f.BoolVar(&o.awsCredentials, "aws-credentials", false, "pass this shell's AWS credentials to the function")
+	return cmd
+}
+
+func isTold(err error) bool {
+	exit, ok := errors.AsType[*exitError](err)
+	return ok && exit.told
+}
+
+// runInvoke checks everything that can be known before anything starts, then hands over to a session.
+func runInvoke(ctx context.Context, screen *ui, cmd *cobra.Command, o invokeOptions) error {
+	if !o.local {
+		return fail(exitUsage, "sor invoke --local invokes it on this machine", errors.New("sor invokes locally only, and --local says so"))
+	}
+	if o.json {
+		screen.quiet = true
+	}
+	events, err := readEvents(o.events, cmd.InOrStdin())
+	if err != nil {
+		return err
+	}
+	s, err := loadSettings(cmd)
+	if err != nil {
+		return err
+	}
+	w, err := openWorkspace(screen, s)
+	if err != nil {
+		return err
+	}
+	p, err := w.loadProject()
+	if err != nil {
+		return err
+	}
+	if err := overrideProject(p, o); err != nil {
+		return err
+	}
+	run, err := w.prepare(ctx, p, s, o)
+	if err != nil {
+		return err
+	}
+	defer w.trim()
+	return run.invokeAll(ctx, cmd.OutOrStdout(), events)
+}
+
+// loadProject reads sor.yaml of this folder or one above; what is wrong with it is exit 2, all at once.
+func (w *workspace) loadProject() (*project.Project, error) {
+	p, err := project.Load(w.wd, project.Options{
+		Targets: layer.Targets(), DefaultTarget: layer.DefaultTarget, CheckTarget: layer.CheckTarget, Architecture: runtime.GOARCH,
+	})
+	if err != nil {
+		hint := ""
+		if errors.Is(err, project.ErrNoProject) {
+			hint = "go to a folder with a sor.yaml, or make one: sor init hello"
+		}
+		return nil, fail(exitUsage, hint, err)
+	}
+	return p, nil
+}
+
+// overrideProject lays the flags over sor.yaml.
+func overrideProject(p *project.Project, o invokeOptions) error {
+	if o.timeout != 0 {
+		if o.timeout < 1 || o.timeout > 900 {
+			return fail(exitUsage, "Lambda allows 1 to 900 seconds", fmt.Errorf("--timeout %d is not possible", o.timeout))
+		}
+		p.Timeout = o.timeout
+	}
+	if o.memory != 0 {
+		if o.memory < 128 || o.memory > 10240 {
+			return fail(exitUsage, "Lambda allows 128 to 10240 MB", fmt.Errorf("--memory %d is not possible", o.memory))
+		}
+		p.Memory = o.memory
+	}
+	if o.image != "" {
+		p.Image = o.image
+	}
+	var err error
+	p.Environment, err = functionEnvironment(p.Environment, o.envFile, o.env)
+	return err
+}
+
+// prepare brings the project up to date and finds a sandbox.
+func (w *workspace) prepare(ctx context.Context, p *project.Project, s settings, o invokeOptions) (*session, error) {
+	if err := p.CheckHandler(); err != nil {
+		return nil, fail(exitUsage, "", err)
+	}
+	box, err := w.chooseSandbox(ctx, s.Sandbox, imageFor(p))
+	if err != nil {
+		return nil, err
+	}
+	if o.layer != "" && !filepath.IsAbs(o.layer) {
+		o.layer = filepath.Join(w.wd, o.layer)
+	}
+	w.hereOnly(p, o.layer)
+	task, err := w.stageTask(p)
+	if err != nil {
+		return nil, err
+	}
+	if openRuntime(p) && len(task.Findings) > 0 {
+		f := task.Findings[0]
+		return nil, fail(exitLimit, f.Fix, errors.New(f.Cause))
+	}
+	opt, err := w.stageOpt(ctx, p, p.Architecture, o.layer)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range opt.Findings { // what fails here too, the sandbox shows as Lambda would
+		w.warn("%s", findingText(f))
+	}
+	if total := opt.Size + task.Size; total > layer.MaxUnzipped {
+		w.warn("code and layers have %d bytes unzipped; Lambda allows %d [%s]", total, int64(layer.MaxUnzipped), layer.RuleSize)
+	}
+	return w.newSession(ctx, p, box, &session{opt: opt, task: task, network: s.Network, trace: o.trace, json: o.json, passCredentials: o.awsCredentials})
+}
+
+// hereOnly has a function that is deployed on another architecture run on this machine's, and says so. A built layer is
+// taken as it is.
+func (w *workspace) hereOnly(p *project.Project, zip string) {
+	if p.Architecture == runtime.GOARCH || zip != "" {
+		return
+	}
+	w.say("architecture: %s of sor.yaml is not this machine's; it runs here as %s", p.Architecture, runtime.GOARCH)
+	p.Architecture = runtime.GOARCH
+}
+
+// findingText is one finding as a person reads it.
+func findingText(f executable.Finding) string {
+	text := fmt.Sprintf("%s: %s [%s]", f.Path, f.Cause, f.Rule)
+	if f.Fix != "" {
+		text += "\n    fix: " + strings.ReplaceAll(f.Fix, "\n", "\n         ")
+	}
+	return text
+}
+
+// invokeAll invokes the events in turn in one warm sandbox; the first failure decides the exit status.
+func (s *session) invokeAll(ctx context.Context, stdout io.Writer, events [][]byte) (err error) {
+	if err := s.start(ctx); err != nil {
+		return err
+	}
+	defer func() {
+		if closeErr := s.close(); err == nil && closeErr != nil {
+			err = closeErr
+		}
+	}()
+	code := exitOK
+	for _, event := range events {
+		result, err := s.invoke(ctx, event)
+		if err != nil {
+			return err
+		}
+		if err := s.print(stdout, event, result, len(events) > 1); err != nil {
+			return err
+		}
+		if code == exitOK {
+			code = exitOf(result)
+		}
+	}
+	if code != exitOK {
+		return &exitError{code: code, told: true}
+	}
+	return nil
+}

@@ -1,0 +1,196 @@
+package main
+
+// sor middleware run: one middleware alone, one hook, in the sandbox, on its test event.
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/serverless/open-runtime/pkg/project"
+)
+
+var hooks = []string{"before", "after", "error"}
+
+func newMiddlewareCommand(screen *ui) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "middleware",
+		Short:   "Work on one middleware",
+		Example: "  sor middleware run redact before -e middlewares/redact.event.json",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newMiddlewareRunCommand(screen))
+	return cmd
+}
+
+func newMiddlewareRunCommand(screen *ui) *cobra.Command {
+	var o invokeOptions
+	cmd := &cobra.Command{
+		Use:   "run NAME before|after|error [-e EVENT]",
+		Short: "Run one hook of one middleware alone, in the sandbox",
+		Long: `Run one hook of one middleware of this project, or of its layers, alone, in the sandbox.
+
+Without -e it gets its test event, middlewares/NAME.event.json, where there is one. What it prints is on stdout; whether
+it changed the event, answered early or failed is on stderr.
+
+Exit codes: 0 it ran, 2 there is no such middleware or the event is wrong, 3 no sandbox here, 5 it failed, 6 it timed out.`,
+		Example: `  sor middleware run redact before
+  sor middleware run redact after -e '{"statusCode":200}'`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runMiddleware(cmd.Context(), screen, cmd, o, args[0], args[1])
+		},
+		ValidArgsFunction: completeMiddleware,
+	}
+	f := cmd.Flags()
+	f.StringArrayVarP(&o.events, "event", "e", nil, "event, response or error document: JSON, a file, @FILE, or - for stdin")
+	f.StringVar(&o.sandbox, "sandbox", "auto", "auto, docker or namespace [SOR_SANDBOX]")
+	f.StringVar(&o.image, "image", "", "image for the docker sandbox")
+	f.StringVar(&o.network, "network", "", "none, or a Docker network [SOR_NETWORK]")
+	f.StringArrayVar(&o.env, "env", nil, "environment variable KEY=VALUE; may be repeated")
+	f.StringVar(&o.envFile, "env-file", "", "file with lines of KEY=VALUE")
+	return cmd
+}
+
+func runMiddleware(ctx context.Context, screen *ui, cmd *cobra.Command, o invokeOptions, name, hook string) error {
+	if !slices.Contains(hooks, hook) {
+		return fail(exitUsage, alternatives("hooks", hook, hooks), fmt.Errorf("there is no hook %q", hook))
+	}
+	s, err := loadSettings(cmd)
+	if err != nil {
+		return err
+	}
+	w, err := openWorkspace(screen, s)
+	if err != nil {
+		return err
+	}
+	p, err := w.loadProject()
+	if err != nil {
+		return err
+	}
+	if len(o.events) == 0 {
+		o.events = testEvent(p, name)
+	}
+	events, err := readEvents(o.events, cmd.InOrStdin())
+	if err != nil {
+		return err
+	}
+	if err := overrideProject(p, o); err != nil {
+		return err
+	}
+	session, err := w.prepare(ctx, p, s, o)
+	if err != nil {
+		return err
+	}
+	if err := w.checkMiddleware(p, session.opt.Dir, name); err != nil {
+		return err
+	}
+	session.options.Config.Environment["SOR_ONLY"] = name + "/" + hook
+	if err := session.start(ctx); err != nil {
+		return err
+	}
+	defer session.close()
+	result, err := session.invoke(ctx, events[0])
+	if err != nil {
+		return err
+	}
+	if result.ErrorType != "" {
+		session.tellFunctionError(result)
+		return &exitError{code: exitOf(result), told: true}
+	}
+	return session.printHook(cmd, name, hook, result.Payload)
+}
+
+// printHook shows what the hook made: its output on stdout, what that means on stderr.
+func (s *session) printHook(cmd *cobra.Command, name, hook string, answer []byte) error {
+	var made struct {
+		Unchanged, Respond bool
+		Output             string
+		OutputBase64       string
+	}
+	if err := json.Unmarshal(answer, &made); err != nil {
+		return fmt.Errorf("reading what the bootstrap says of %s: %w", name, err)
+	}
+	output := []byte(made.Output)
+	if made.OutputBase64 != "" {
+		var err error
+		if output, err = base64.StdEncoding.DecodeString(made.OutputBase64); err != nil {
+			return fmt.Errorf("reading what the bootstrap says of %s: %w", name, err)
+		}
+	}
+	switch {
+	case made.Unchanged:
+		s.say("%s %s: unchanged", name, hook)
+		return nil
+	case made.Respond:
+		s.say("%s %s: early response, %d bytes", name, hook, len(output))
+	default:
+		s.say("%s %s: %d bytes", name, hook, len(output))
+	}
+	return writePayload(cmd.OutOrStdout(), output, false)
+}
+
+// testEvent gives the event file that comes with a middleware of the project, if there is one.
+func testEvent(p *project.Project, name string) []string {
+	path := filepath.Join(p.Dir, "middlewares", name+".event.json")
+	if _, err := os.Stat(path); err != nil {
+		return nil
+	}
+	return []string{"@" + path}
+}
+
+// checkMiddleware says which middlewares there are when the one asked for is not.
+func (w *workspace) checkMiddleware(p *project.Project, opt, name string) error {
+	known := middlewareNames(p, opt)
+	if slices.Contains(known, name) {
+		return nil
+	}
+	hint := "sor init middleware " + name + " makes one"
+	if len(known) > 0 {
+		hint = alternatives("middlewares", name, known)
+	}
+	return fail(exitUsage, hint, errors.New("there is no middleware "+name+" in this project or its layers"))
+}
+
+// middlewareNames lists the middlewares of sor.yaml and those of the staged layers.
+func middlewareNames(p *project.Project, opt string) []string {
+	var names []string
+	for _, m := range p.Middlewares {
+		names = append(names, m.Name)
+	}
+	entries, _ := os.ReadDir(filepath.Join(opt, "middlewares"))
+	for _, entry := range entries {
+		if !strings.HasSuffix(entry.Name(), ".json") && !slices.Contains(names, entry.Name()) {
+			names = append(names, entry.Name())
+		}
+	}
+	return names
+}
+
+// completeMiddleware completes NAME and the hook.
+func completeMiddleware(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	switch len(args) {
+	case 0:
+		wd, err := os.Getwd()
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		p, err := (&workspace{wd: wd}).loadProject()
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return middlewareNames(p, ""), cobra.ShellCompDirectiveNoFileComp
+	case 1:
+		return hooks, cobra.ShellCompDirectiveNoFileComp
+	}
+	return nil, cobra.ShellCompDirectiveNoFileComp
+}

@@ -1,0 +1,98 @@
+package main
+
+// Which sandbox, and why, in one line; and what to do when there is none.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/serverless/open-runtime/pkg/emulator"
+	"github.com/serverless/open-runtime/pkg/emulator/docker"
+	"github.com/serverless/open-runtime/pkg/emulator/namespace"
+	"github.com/serverless/open-runtime/pkg/project"
+)
+
+var sandboxNames = []string{"auto", "docker", "namespace"}
+
+// chooseSandbox takes docker if it can, else namespace, and says which it took and why.
+func (w *workspace) chooseSandbox(ctx context.Context, name, image string) (emulator.Sandbox, error) {
+	switch name {
+	case "docker":
+		box, err := docker.New(ctx, docker.Options{Pull: true, Progress: w.progress, Say: w.say})
+		if err != nil {
+			return nil, dockerError(err)
+		}
+		if err := box.Prepare(ctx, image); err != nil {
+			return nil, dockerError(err)
+		}
+		w.say("sandbox: docker (%s)", image)
+		return box, nil
+	case "namespace":
+		if err := namespace.Available(); err != nil {
+			return nil, fail(exitMissing, "use --sandbox docker", err)
+		}
+		w.say("sandbox: namespace")
+		return namespace.New(), nil
+	case "auto":
+		return w.autoSandbox(ctx, image)
+	}
+	return nil, fail(exitUsage, alternatives("sandboxes", name, sandboxNames), fmt.Errorf("there is no sandbox %q", name))
+}
+
+func (w *workspace) autoSandbox(ctx context.Context, image string) (emulator.Sandbox, error) {
+	quick, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	box, dockerErr := docker.New(quick, docker.Options{Say: w.say})
+	if dockerErr == nil {
+		if dockerErr = box.Prepare(quick, image); dockerErr == nil {
+			w.say("sandbox: docker (%s is here)", image)
+			return box, nil
+		}
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	namespaceErr := namespace.Available()
+	if namespaceErr == nil {
+		w.say("sandbox: namespace (%v)", dockerErr)
+		return namespace.New(), nil
+	}
+	return nil, fail(exitMissing, "install and start Docker, then `docker pull "+image+"`; `sor doctor` says what is there",
+		fmt.Errorf("no sandbox can be had here: %w; %w", dockerErr, namespaceErr))
+}
+
+// dockerError gives what docker says of itself, and what works here without it.
+func dockerError(err error) error {
+	var hints []string
+	if none, ok := errors.AsType[*docker.EngineError](err); ok {
+		hints = append(hints, none.Hint)
+	}
+	if none, ok := errors.AsType[*docker.ImageError](err); ok {
+		hints = append(hints, none.Hint, "name another with --image")
+	}
+	if namespace.Available() == nil && !strings.Contains(strings.Join(hints, "\n"), "--sandbox namespace") {
+		hints = append(hints, "--sandbox namespace works here, and needs no Docker")
+	}
+	return fail(exitMissing, strings.Join(hints, "\n"), err)
+}
+
+// imageFor gives the image that stands for the target: AWS's own base image.
+// https://docs.aws.amazon.com/lambda/latest/dg/images-create.html#runtimes-images-lp
+func imageFor(p *project.Project) string {
+	if p.Image != "" {
+		return p.Image
+	}
+	const registry = "public.ecr.aws/lambda/"
+	if version, ok := strings.CutPrefix(p.Target, "provided."); ok {
+		return registry + "provided:" + version
+	}
+	for _, language := range []string{"nodejs", "python", "ruby", "java", "dotnet"} {
+		if version, ok := strings.CutPrefix(p.Target, language); ok {
+			return registry + language + ":" + strings.TrimSuffix(version, ".x")
+		}
+	}
+	return registry + "provided:al2023"
+}

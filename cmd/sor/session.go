@@ -1,0 +1,190 @@
+package main
+
+// A session: one sandbox, started once, and the invocations in it, with their logs and traces in order.
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+
+	"github.com/serverless/open-runtime/internal/carried"
+	"github.com/serverless/open-runtime/internal/frames"
+	"github.com/serverless/open-runtime/pkg/emulator"
+	"github.com/serverless/open-runtime/pkg/layer"
+	"github.com/serverless/open-runtime/pkg/project"
+)
+
+// What a local function sees of an account: AWS's own emulator uses the same.
+const (
+	localAccount = "012345678912"
+	localRegion  = "us-east-1"
+)
+
+type session struct {
+	*workspace
+	project         *project.Project
+	box             emulator.Sandbox
+	opt, task       staged
+	network         string
+	trace, json     bool
+	passCredentials bool
+
+	emulator *emulator.Emulator
+	options  emulator.Options
+
+	mu     sync.Mutex
+	logs   []string
+	stages []stageRecord
+}
+
+// newSession completes a session with what the sandbox is started from.
+func (w *workspace) newSession(ctx context.Context, p *project.Project, box emulator.Sandbox, s *session) (*session, error) {
+	s.workspace, s.project, s.box = w, p, box
+	supervisor, _, err := w.program(ctx, carried.Supervisor, runtime.GOARCH)
+	if err != nil {
+		return nil, err
+	}
+	s.options = emulator.Options{
+		Config: s.config(),
+		Spec: emulator.Spec{
+			Supervisor: supervisor, Task: s.task.Dir, Opt: s.opt.Dir,
+			MemoryMB: p.Memory, TmpMB: p.Tmp, Network: s.network, Image: imageFor(p), Arch: runtime.GOARCH,
+		},
+		Log: s.onLog, Trace: s.onTrace,
+	}
+	if box.Name() == "namespace" {
+		err = w.standIns(ctx, p, s)
+	}
+	return s, err
+}
+
+func (s *session) config() frames.Config {
+	region := localRegion
+	for _, key := range []string{"AWS_REGION", "AWS_DEFAULT_REGION"} {
+		if value := os.Getenv(key); value != "" && s.passCredentials {
+			region = value
+		}
+	}
+	env := map[string]string{}
+	for key, value := range s.project.Environment {
+		env[key] = value
+	}
+	return frames.Config{
+		FunctionName: s.project.Name, FunctionVersion: "$LATEST",
+		FunctionARN: fmt.Sprintf("arn:aws:lambda:%s:%s:function:%s", region, localAccount, s.project.Name),
+		Region:      region, AccountID: localAccount, Handler: s.project.Handler,
+		MemoryMB: s.project.Memory, TimeoutMs: int64(s.project.Timeout) * 1000, TmpMB: s.project.Tmp,
+		Target: s.project.Target, Managed: openRuntime(s.project) && layer.Managed(s.project.Target),
+		Environment: env, Credentials: credentials(s.passCredentials), Trace: s.trace || s.json,
+	}
+}
+
+// credentials gives the shell's AWS credentials, or ones that no service accepts.
+func credentials(pass bool) map[string]string {
+	if !pass {
+		return map[string]string{"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_SESSION_TOKEN": "local"}
+	}
+	found := map[string]string{}
+	for _, key := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"} {
+		if value := os.Getenv(key); value != "" {
+			found[key] = value
+		}
+	}
+	return found
+}
+
+// start starts the sandbox. The emulator outlives ctx by the moment it takes to end everything in it.
+func (s *session) start(ctx context.Context) error {
+	if s.passCredentials && os.Getenv("AWS_ACCESS_KEY_ID") == "" {
+		return fail(exitCredentials, "export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or leave --aws-credentials out",
+			errors.New("--aws-credentials: this shell has no AWS_ACCESS_KEY_ID"))
+	}
+	var err error
+	s.emulator, err = emulator.Start(ctx, s.box, s.options)
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		return fail(exitMissing, "`sor doctor` says what this machine can do", fmt.Errorf("starting the %s sandbox: %w", s.box.Name(), err))
+	}
+	return nil
+}
+
+func (s *session) close() error { return s.emulator.Close() }
+
+func (s *session) invoke(ctx context.Context, event []byte) (*emulator.Result, error) {
+	s.mu.Lock()
+	s.logs, s.stages = nil, nil
+	s.mu.Unlock()
+	result, err := s.emulator.Invoke(ctx, frames.SupervisorInvoke{ID: newRequestID()}, event)
+	if err != nil && ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return result, err
+}
+
+// onLog prints a log line, or keeps it for --json.
+func (s *session) onLog(_ frames.Log, line []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.json {
+		s.logs = append(s.logs, strings.ToValidUTF8(string(line), "\ufffd"))
+		return
+	}
+	s.ui.raw(line)
+}
+
+func (s *session) onTrace(trace frames.Trace, payload []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stages = append(s.stages, newStageRecord(trace, payload))
+}
+
+// print prints an invocation's result, and what the trace showed.
+func (s *session) print(stdout io.Writer, event []byte, result *emulator.Result, several bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.json {
+		return writeJSON(stdout, newOutcome(result, s.logs, s.stages, s.box.Name()))
+	}
+	if s.trace {
+		s.showTrace(event, s.stages)
+	}
+	if result.ErrorType != "" {
+		s.tellFunctionError(result)
+	}
+	return writePayload(stdout, result.Payload, several)
+}
+
+// tellFunctionError says on stderr what went wrong in the function, in the words of its author's own files.
+func (s *session) tellFunctionError(result *emulator.Result) {
+	for i, line := range describeError(result.Payload, s.project.Code, s.wd) {
+		if i == 0 {
+			line = s.paint("31", line)
+		}
+		s.line(line)
+	}
+}
+
+// newRequestID makes a UUID of version 4.
+func newRequestID() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails: crypto/rand
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// displayPath gives path as the user would type it here.
+func (w *workspace) displayPath(path string) string {
+	if rel, err := filepath.Rel(w.wd, path); err == nil && !strings.HasPrefix(rel, "..") {
+		return rel
+	}
+	return path
+}

@@ -1,0 +1,54 @@
+package main
+
+// "Did you mean", for a mistyped command, flag or name.
+
+import (
+	"fmt"
+	"regexp"
+	"sort"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/serverless/open-runtime/internal/spelling"
+)
+
+func unknownCommand(parent *cobra.Command, name string) error {
+	var known []string
+	for _, cmd := range parent.Commands() {
+		if cmd.IsAvailableCommand() || cmd.Name() == "exit-codes" {
+			known = append(known, cmd.Name())
+		}
+	}
+	sort.Strings(known)
+	hint := "there are: " + strings.Join(known, ", ")
+	if near := spelling.Nearest(name, known); near != "" {
+		hint = fmt.Sprintf("did you mean `%s %s`?\n%s", parent.CommandPath(), near, hint)
+	}
+	return fail(exitUsage, hint, fmt.Errorf("%s has no command %q", parent.CommandPath(), name))
+}
+
+// alternatives is the hint for a word that is not known: what was probably meant, and what there is of its kind.
+func alternatives(kind, word string, known []string) string {
+	hint := fmt.Sprintf("the %s are: %s", kind, strings.Join(known, ", "))
+	if near := spelling.Nearest(word, known); near != "" {
+		hint = "did you mean " + near + "?\n" + hint
+	}
+	return hint
+}
+
+var flagInError = regexp.MustCompile(`unknown flag: --([^ ]+)`)
+
+// suggestFlag makes the hint for an error in flags.
+func suggestFlag(cmd *cobra.Command, err error) string {
+	match := flagInError.FindStringSubmatch(err.Error())
+	if match != nil {
+		var known []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
+		if near := spelling.Nearest(match[1], known); near != "" {
+			return "did you mean --" + near + "?"
+		}
+	}
+	return "`" + cmd.CommandPath() + " --help` lists the flags"
+}

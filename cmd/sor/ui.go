@@ -1,0 +1,164 @@
+package main
+
+// The law of terminal output. Results go to stdout and never through here; everything else goes to stderr and only
+// through here: steps with their time, warnings, a progress bar on a terminal, and errors.
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// ui speaks to the person at stderr. It is safe for concurrent use.
+type ui struct {
+	mu      sync.Mutex
+	out     io.Writer
+	tty     bool
+	colour  bool
+	quiet   bool
+	verbose bool
+	json    bool // errors as one JSON object on stdout: see invoke --json
+	bar     bool // a progress bar is on the last line
+}
+
+func newUI(out io.Writer) *ui {
+	return &ui{out: out, tty: isTerminal(out)}
+}
+
+// isTerminal says whether a person is at the end of a stream.
+func isTerminal(stream any) bool {
+	file, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// configure reads the flags and variables that say how to speak. https://no-color.org
+func (u *ui) configure(cmd *cobra.Command) error {
+	settings, err := loadSettings(cmd)
+	if err != nil {
+		return err
+	}
+	u.quiet, u.verbose = settings.Quiet, settings.Verbose
+	if os.Getenv("TERM") == "dumb" || os.Getenv("CI") != "" {
+		u.tty = false
+	}
+	u.colour = u.tty && os.Getenv("NO_COLOR") == ""
+	return nil
+}
+
+// say prints a line unless -q.
+func (u *ui) say(format string, args ...any) {
+	if !u.quiet {
+		u.line(fmt.Sprintf(format, args...))
+	}
+}
+
+// detail prints a line with -v.
+func (u *ui) detail(format string, args ...any) {
+	if u.verbose {
+		u.line(u.dim(fmt.Sprintf(format, args...)))
+	}
+}
+
+// warn prints a warning, also with -q: something will not work.
+func (u *ui) warn(format string, args ...any) {
+	u.line(u.paint("33", "warning: ") + fmt.Sprintf(format, args...))
+}
+
+// step says what was done and how long it took.
+func (u *ui) step(start time.Time, format string, args ...any) {
+	if !u.quiet {
+		u.line(fmt.Sprintf("%-64s %s", fmt.Sprintf(format, args...), u.dim(shortDuration(time.Since(start)))))
+	}
+}
+
+// progress draws a bar on a terminal; elsewhere a step's line at the end is enough.
+func (u *ui) progress(what string, done, total int64) {
+	if !u.tty || u.quiet || total <= 0 {
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if done >= total {
+		u.clearBar()
+		return
+	}
+	const width = 30
+	full := int(done * width / total)
+	fmt.Fprintf(u.out, "\r\x1b[K%s [%s%s] %d%%", what, strings.Repeat("=", full), strings.Repeat(" ", width-full), done*100/total)
+	u.bar = true
+}
+
+// line prints one line, over a progress bar if there is one.
+func (u *ui) line(text string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.clearBar()
+	fmt.Fprintln(u.out, text)
+}
+
+// raw passes a function's log line on as it is.
+func (u *ui) raw(line []byte) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.clearBar()
+	u.out.Write(append(line[:len(line):len(line)], '\n'))
+}
+
+func (u *ui) clearBar() {
+	if u.bar {
+		fmt.Fprint(u.out, "\r\x1b[K")
+		u.bar = false
+	}
+}
+
+// failure prints an error and its hint. A told error is on the screen already.
+func (u *ui) failure(err error) {
+	exit, _ := errors.AsType[*exitError](err)
+	if exit != nil && exit.told {
+		return
+	}
+	u.line(u.paint("31", "error: ") + err.Error())
+	if exit != nil && exit.hint != "" {
+		for line := range strings.Lines(exit.hint) {
+			u.line("hint: " + strings.TrimSuffix(line, "\n"))
+		}
+	}
+}
+
+func (u *ui) dim(text string) string { return u.paint("2", text) }
+
+func (u *ui) paint(code, text string) string {
+	if !u.colour {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+// shortDuration spells a duration for a person: 3 ms, 1.2 s.
+func shortDuration(d time.Duration) string {
+	switch {
+	case d < time.Millisecond:
+		return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000)
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	}
+	return fmt.Sprintf("%.1f s", d.Seconds())
+}
+
+// megabytes spells a size in MB of 1,048,576 bytes, as Lambda counts.
+func megabytes(n int64) string {
+	switch {
+	case n < 1024:
+		return fmt.Sprintf("%d B", n)
+	case n < 1024*1024:
+		return fmt.Sprintf("%.1f KB", float64(n)/1024)
+	}
+	return fmt.Sprintf("%.1f MB", float64(n)/1024/1024)
+}

@@ -1,0 +1,158 @@
+package main
+
+// What a command works with: the cache, the programs that sor carries, and what was made of the project before.
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/serverless/open-runtime/internal/cache"
+	"github.com/serverless/open-runtime/internal/carried"
+	"github.com/serverless/open-runtime/internal/gobuild"
+	"github.com/serverless/open-runtime/pkg/layer"
+	"github.com/serverless/open-runtime/runtimes"
+)
+
+// workspace is opened by each command that needs it.
+type workspace struct {
+	*ui
+	cache *cache.Cache
+	limit int64 // bytes that the cache may keep
+	wd    string
+}
+
+func openWorkspace(screen *ui, s settings) (*workspace, error) {
+	store, err := cache.Open(s.CacheDir)
+	if err != nil {
+		return nil, fail(exitMissing, "name a folder that can be written: --cache-dir DIR or SOR_CACHE", err)
+	}
+	wd, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	return &workspace{ui: screen, cache: store, limit: s.CacheSize, wd: wd}, nil
+}
+
+// trim keeps the cache within its bound, the longest unused first.
+func (w *workspace) trim() {
+	if freed, err := w.cache.Trim(w.limit); err != nil {
+		w.detail("trimming the cache: %v", err)
+	} else if freed > 0 {
+		w.detail("cache: removed %s that was not used for long", megabytes(freed))
+	}
+}
+
+// program puts one of the carried programs on disk, if it is not there, and gives its path and key.
+func (w *workspace) program(ctx context.Context, name, arch string) (path, key string, err error) {
+	if path := os.Getenv("SOR_" + strings.ToUpper(name)); path != "" {
+		return w.givenProgram(name, strings.ReplaceAll(path, "{arch}", arch))
+	}
+	p, err := carried.Find(ctx, name, arch, w.wd)
+	if err != nil {
+		return "", "", w.programError(name, err)
+	}
+	start := time.Now()
+	filled := false
+	path, err = w.cache.File("programs", hashText(p.Key), func(path string) error {
+		filled = true
+		return p.Write(ctx, path)
+	})
+	if err != nil {
+		return "", "", w.programError(name, err)
+	}
+	if filled && strings.HasPrefix(p.Source, "go build") {
+		w.step(start, "built %s for linux/%s: %s", name, arch, p.Source)
+	}
+	w.detail("%s: %s, %s", name, p.Source, path)
+	return path, p.Key, nil
+}
+
+// givenProgram takes the program that SOR_BOOTSTRAP or SOR_SUPERVISOR names; {arch} in it was replaced.
+func (w *workspace) givenProgram(name, path string) (string, string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", "", fail(exitUsage, "SOR_"+strings.ToUpper(name)+" names it", fmt.Errorf("reading the %s: %w", name, err))
+	}
+	w.detail("%s: SOR_%s, %s", name, strings.ToUpper(name), path)
+	return path, fmt.Sprintf("%s %s %d %d", name, path, info.Size(), info.ModTime().UnixNano()), nil
+}
+
+func (w *workspace) programError(name string, err error) error {
+	if missing, ok := errors.AsType[*carried.MissingError](err); ok {
+		return fail(exitMissing, "run `make build` in a checkout of "+carried.Module+" and use its bin/sor\nor name the program: SOR_"+strings.ToUpper(missing.Name)+"=FILE", err)
+	}
+	if errors.Is(err, gobuild.ErrNoGo) {
+		return fail(exitMissing, "this sor has no "+name+" inside and builds it with Go: install Go, or use a release", err)
+	}
+	return err
+}
+
+// errLost says that the cache no longer has what was remembered.
+var errLost = errors.New("no longer in the cache")
+
+// remembered gives the folder that was made before, while fingerprint, a look at its sources, is the same; else make's.
+func (w *workspace) remembered(kind, key, fingerprint string, make func() (staged, error)) (staged, error) {
+	type entry struct {
+		Fingerprint string
+		Made        staged
+	}
+	var known entry
+	id := hashText(key)
+	if data, ok := w.cache.Memo(kind, id); ok && json.Unmarshal(data, &known) == nil && known.Fingerprint == fingerprint {
+		dir, err := w.cache.Dir(known.Made.Kind, known.Made.Key, func(string) error { return errLost })
+		if err == nil {
+			known.Made.Dir = dir
+			return known.Made, nil
+		}
+	}
+	made, err := make()
+	if err != nil {
+		return staged{}, err
+	}
+	data, err := json.Marshal(entry{Fingerprint: fingerprint, Made: made})
+	if err != nil {
+		return staged{}, err
+	}
+	return made, w.cache.SetMemo(kind, id, data)
+}
+
+// stageTree puts a tree into the cache as a folder, under its content's hash.
+func (w *workspace) stageTree(kind string, tree *layer.Tree) (staged, error) {
+	key, err := tree.Hash()
+	if err != nil {
+		return staged{}, err
+	}
+	dir, err := w.cache.Dir(kind, key, tree.Stage)
+	return staged{Kind: kind, Key: key, Dir: dir, Size: tree.Size()}, err
+}
+
+// runtimesKey changes with the embedded language runtimes.
+func runtimesKey(name string) (string, error) {
+	tree, err := runtimes.Files(name)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.New()
+	err = fs.WalkDir(tree, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(tree, path)
+		fmt.Fprintf(sum, "%s %d\n%s", path, len(data), data)
+		return err
+	})
+	return hex.EncodeToString(sum.Sum(nil)), err
+}
+
+func hashText(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
