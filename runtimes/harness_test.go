@@ -4,6 +4,7 @@ package runtimes_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,6 +27,9 @@ import (
 // interpreters are the programs that the runtimes' #! lines name.
 var interpreters = map[string]string{"node": "node", "python": "python3", "ruby": "ruby", "bash": "bash"}
 
+// patience is how long a test waits for a language runtime, whatever it waits for. A machine under load is slow.
+const patience = 60 * time.Second
+
 // rt is a running language runtime.
 type rt struct {
 	t       testing.TB
@@ -31,7 +37,37 @@ type rt struct {
 	w       *frames.Writer
 	r       *frames.Reader
 	in, out *os.File // our ends
-	logs    bytes.Buffer
+	logs    lines
+}
+
+// lines is a log that may be read while it grows.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *lines) Write(data []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(data)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// command is a program that is killed, with all that it started, when it outlasts the test's patience or the test. What
+// still holds its output after its end is not waited for.
+func command(t testing.TB, program string, args ...string) *exec.Cmd {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = 10 * time.Second
+	return cmd
 }
 
 // install writes a language runtime as it is in a layer, and gives its program.
@@ -72,7 +108,7 @@ func startIn(t testing.TB, program, task, handler string, extra ...string) *rt {
 	out, theirOut := pipe(t)
 	r.in, r.out = in, out
 	r.w, r.r = frames.NewWriter(in), frames.NewReader(out, 4*runtimeapi.MaxResponse)
-	r.cmd = exec.Command(program, handler)
+	r.cmd = command(t, program, handler)
 	r.cmd.Dir = task
 	r.cmd.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "LANG=en_US.UTF-8", "TZ=:UTC", "LAMBDA_TASK_ROOT=" + task, "_HANDLER=" + handler,
@@ -81,7 +117,6 @@ func startIn(t testing.TB, program, task, handler string, extra ...string) *rt {
 		"PYTHONDONTWRITEBYTECODE=1", "HOME=" + os.Getenv("HOME"),
 	}, extra...)
 	r.cmd.Stdout, r.cmd.Stderr = &r.logs, &r.logs
-	r.cmd.WaitDelay = 10 * time.Second
 	r.cmd.ExtraFiles = []*os.File{theirOut, theirIn}
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -90,11 +125,13 @@ func startIn(t testing.TB, program, task, handler string, extra ...string) *rt {
 	theirOut.Close()
 	t.Cleanup(func() {
 		in.Close()
-		r.cmd.Process.Kill()
+		r.cmd.Cancel()
 		r.cmd.Wait()
 		out.Close()
 	})
-	r.limit(30 * time.Second)
+	deadline := time.Now().Add(patience)
+	in.SetWriteDeadline(deadline)
+	out.SetReadDeadline(deadline)
 	r.send(frames.Hello{
 		Type: frames.TypeHello, Versions: []int{frames.Version}, Role: frames.RoleRuntime, Handler: handler,
 		Capabilities: []string{"cancel"}, MaxPayload: runtimeapi.MaxResponse,
@@ -111,12 +148,6 @@ func pipe(t testing.TB) (r, w *os.File) {
 	return r, w
 }
 
-// limit bounds how long the test waits for the runtime.
-func (r *rt) limit(d time.Duration) {
-	r.out.SetReadDeadline(time.Now().Add(d))
-	r.in.SetWriteDeadline(time.Now().Add(d))
-}
-
 func (r *rt) send(header any, payload []byte) {
 	r.t.Helper()
 	if err := r.w.Write(header, payload); err != nil {
@@ -128,9 +159,10 @@ func (r *rt) read() frames.Frame {
 	r.t.Helper()
 	f, err := r.r.Read()
 	if err != nil {
-		if !errors.Is(err, os.ErrDeadlineExceeded) {
-			r.cmd.Wait()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			r.cmd.Cancel()
 		}
+		r.cmd.Wait()
 		r.t.Fatalf("reading an answer: %v (%v)\nlog: %s", err, r.cmd.ProcessState, &r.logs)
 	}
 	return f
@@ -263,7 +295,7 @@ func descriptor(t *testing.T, r *rt, fd string) string {
 
 func wantsBootstrap(t *testing.T, program string) {
 	t.Helper()
-	out, err := exec.Command(program, "handler.hello").CombinedOutput()
+	out, err := command(t, program, "handler.hello").CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "started by the bootstrap") || strings.Count(string(out), "\n") != 1 {
 		t.Errorf("got %v %q, want one line that says who starts it", err, out)
 	}

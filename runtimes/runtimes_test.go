@@ -110,7 +110,7 @@ func TestEventThatIsNoJSON(t *testing.T) {
 	want := map[string]string{"node": "SyntaxError", "python": "Runtime.UnmarshalError", "ruby": "Function<JSON::ParserError>"}
 	everyLanguage(t, func(t *testing.T, language string) {
 		if language == "bash" {
-			t.SkipNow() // a shell takes any text
+			return // a shell takes any text
 		}
 		r := start(t, language, "handler.same").ready()
 		for i, event := range []string{`{"a":`, ``} {

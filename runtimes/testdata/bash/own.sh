@@ -25,3 +25,11 @@ children() {
 locale() { printf '"%s"' "${LC_ALL-unset}"; }
 
 newlines() { printf '"a"\n\n'; }
+
+number() { printf '%s' "$#"; }
+
+large() { printf '"%*s"' 4000000 ''; }
+
+json() { printf '"%s"' "$SOR_CLIENT_CONTEXT"; }
+
+quiet() { exec 2>/dev/null; return 3; }

@@ -33,3 +33,13 @@ exports.extend = async (event, context) => { context.mine = { ...context }; retu
 exports.dateError = async () => JSON.parse('{broken')
 exports.later = async () => { await wait(1); deep() }
 function deep () { throw new Error('deep') }
+let flushes = 0
+exports.waits = (event, context, callback) => {
+  callback(null, flushes)
+  setTimeout(() => { flushes++; console.log('flushed') }, 20)
+}
+exports.console = async () => {
+  console.debug('not this')
+  console.warn('low on %s', 'cheddar', 3)
+  process.stdout.write('{"raw":true}\n')
+}

@@ -54,4 +54,17 @@ def ids(event, context):
     return [context.client_context, context.identity.cognito_identity_id, repr(context).startswith("LambdaContext(")]
 
 
+def unicode(event, context):
+    return "héllo 🧀"
+
+
+def extend(event, context):
+    context.mine = "mine"
+    return context.mine
+
+
+def leave(event, context):
+    sys.exit(0)
+
+
 not_callable = 42

@@ -28,3 +28,13 @@ end
 def nan(event:, context:)
   Float::NAN
 end
+
+def nothing(event:, context:); end
+
+def log(event:, context:)
+  Logger.new($stdout).info('an info line')
+end
+
+def event_only(event:, **)
+  event
+end
