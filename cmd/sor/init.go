@@ -45,8 +45,8 @@ nothing is left. Only on a terminal, without --runtime, there is a question.
 
 Exit codes: 0 it is there, 2 the folder is not empty, or a name, a runtime or a language is not possible.`,
 		Example: `  sor init hello
-  sor init hello --runtime python --middleware redact:go --middleware audit
-  sor init middleware redact --language go`,
+  sor init orders --runtime python --middleware redact:go --middleware audit
+  cd orders && sor init middleware trace --language go`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) < 2 {
 				return nil

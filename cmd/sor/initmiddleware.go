@@ -35,7 +35,7 @@ middleware: sor init ./middleware.)
 Exit codes: 0 it is there, 1 sor.yaml is written so that it has to be added by hand, 2 there is such a middleware, or the
 name or the language is not possible.`,
 		Example: `  sor init middleware redact
-  sor init middleware redact --language go
+  sor init middleware trace --language go
   sor init middleware audit --language python --optional`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

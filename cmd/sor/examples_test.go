@@ -1,0 +1,82 @@
+package main
+
+// The examples in the commands' help run as they are printed.
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/serverless/open-runtime/pkg/emulator/namespace"
+)
+
+func TestExamplesRun(t *testing.T) {
+	if err := namespace.Available(); err != nil {
+		t.Skip("no namespace sandbox can be had here: ", err)
+	}
+	programs := buildPrograms(t)
+	shell := exampleShell(t, programs)
+	home := t.TempDir()
+	shell(t, home, `sor init hello --runtime node --middleware redact:bash --no-input`)
+	project := filepath.Join(home, "hello")
+	shell(t, project, `echo '{"name":"Ada"}' > event.json`)
+	var walk func(cmd *cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		t.Run(cmd.CommandPath(), func(t *testing.T) {
+			dir := project
+			switch cmd.CommandPath() {
+			case "sor", "sor init":
+				dir = t.TempDir()
+			case "sor init middleware":
+				dir = t.TempDir()
+				shell(t, dir, "sor init . --runtime python --no-input")
+			}
+			if script := exampleScript(cmd); script != "" {
+				shell(t, dir, script)
+			}
+		})
+		for _, child := range cmd.Commands() {
+			walk(child)
+		}
+	}
+	walk(newRootCommand(newUI(&bytes.Buffer{})))
+}
+
+// exampleScript gives a command's examples as one script.
+func exampleScript(cmd *cobra.Command) string {
+	var script strings.Builder
+	for line := range strings.Lines(cmd.Example) {
+		script.WriteString(strings.TrimSpace(line) + "\n")
+	}
+	return script.String()
+}
+
+// exampleShell gives what runs a script in a folder, with sor, this very binary, on PATH.
+func exampleShell(t *testing.T, programs map[string]string) func(t *testing.T, dir, script string) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin, cacheDir := t.TempDir(), t.TempDir()
+	if err := os.Symlink(self, filepath.Join(bin, "sor")); err != nil {
+		t.Fatal(err)
+	}
+	return func(t *testing.T, dir, script string) {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", script)
+		cmd.Dir = dir
+		cmd.WaitDelay = 10 * time.Second
+		cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "SOR_SANDBOX=namespace", "SOR_CACHE="+cacheDir,
+			"XDG_CONFIG_HOME="+filepath.Join(bin, "config"), "SOR_BOOTSTRAP="+programs["bootstrap"], "SOR_SUPERVISOR="+programs["supervisor"])
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%v\n%s\n%s", err, script, out)
+		}
+	}
+}
