@@ -9,9 +9,6 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
-	"strings"
-	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -196,43 +193,6 @@ func (w *workspace) lintVerdict(findings []executable.Finding, allow []string) e
 		noun = "findings"
 	}
 	return fail(exitLimit, "mend them, or waive a rule with --allow RULE", fmt.Errorf("%d %s; nothing was written", len(stand), noun))
-}
-
-// writeLayer writes the zip and what is beside it, and tells the sizes.
-func (w *workspace) writeLayer(p *project.Project, tree *layer.Tree, arch, dir string, waived []string) (layer.Output, error) {
-	start := time.Now()
-	name := p.Name + "-" + arch
-	output, err := tree.WriteFiles(dir, name, layer.Meta{
-		Name: p.Name, Arch: arch, Target: p.Target, Runtime: p.Runtime,
-		Middlewares: defaultsOf(p).Middlewares, SorVersion: sorVersion(), Waived: waived,
-	}, func(done, total int64) { w.progress("packing "+name, done, total) })
-	if limit, ok := errors.AsType[*layer.LimitError](err); ok {
-		return output, fail(exitLimit, limit.Fix, err)
-	}
-	if err != nil {
-		return output, fmt.Errorf("writing layer: %w", err)
-	}
-	w.step(start, "packed %s: %s, %s unzipped", w.displayPath(output.Zip), megabytes(output.ZipBytes), megabytes(output.UnzippedBytes))
-	w.sizeTable(output)
-	return output, nil
-}
-
-// sizeTable shows where the bytes are, largest first, and what AWS allows.
-func (w *workspace) sizeTable(output layer.Output) {
-	if w.quiet {
-		return
-	}
-	var table strings.Builder
-	tab := tabwriter.NewWriter(&table, 0, 0, 2, ' ', tabwriter.AlignRight)
-	for _, part := range output.Parts {
-		fmt.Fprintf(tab, "%s\t%s\t  %s\n", megabytes(part.Bytes), megabytes(part.PackedBytes), part.Name)
-	}
-	fmt.Fprintf(tab, "%s\t%s\t  in all\n", megabytes(output.UnzippedBytes), megabytes(output.ZipBytes))
-	fmt.Fprintf(tab, "%s\t%s\t  Lambda allows (unzipped with the function's code and other layers; zip by direct upload)\n",
-		megabytes(layer.MaxUnzipped), megabytes(layer.MaxZip))
-	tab.Flush()
-	w.line("   unzipped    zip")
-	w.line(strings.TrimRight(table.String(), "\n"))
 }
 
 // nextSteps prints, ready to paste, how to publish the layer and what a function needs to use it.

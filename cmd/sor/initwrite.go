@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/serverless/open-runtime/internal/wholefile"
 	"github.com/serverless/open-runtime/templates"
 )
 
@@ -79,28 +80,11 @@ func (w *written) folder(path string) error {
 	return nil
 }
 
-// replaceFile gives a file that is there another content, at once: by a new file of the same mode that takes its name. A
-// link stays one.
+// replaceFile gives a file that is there another content, at once. A link stays one.
 func replaceFile(path string, data []byte) error {
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return err
 	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Chmod(info.Mode().Perm()), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
+	return wholefile.WriteBytes(path, data)
 }

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/serverless/open-runtime/internal/wholefile"
 )
 
 // memoAge is how long a memo that nobody reads is kept.
@@ -38,19 +40,7 @@ func (c *Cache) SetMemo(kind, key string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("making a cache folder: %w", err)
 	}
-	file, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return fmt.Errorf("writing a memo: %w", err)
-	}
-	_, err = file.Write(data)
-	if closeErr := file.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(file.Name(), path)
-	}
-	if err != nil {
-		os.Remove(file.Name())
+	if err := wholefile.WriteBytes(path, data); err != nil {
 		return fmt.Errorf("writing a memo: %w", err)
 	}
 	return nil

@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/serverless/open-runtime/internal/wholefile"
 )
 
 // Meta is what the caller knows of a layer, for its manifest.
@@ -96,7 +98,7 @@ func (t *Tree) WriteFiles(dir, name string, meta Meta, progress func(done, total
 	output := Output{Zip: filepath.Join(dir, name+".zip"), Arch: meta.Arch}
 	var m Manifest
 	sum := sha256.New()
-	err := writeWhole(output.Zip, func(file *os.File) error {
+	err := wholefile.Write(output.Zip, func(file *os.File) error {
 		var err error
 		if m, err = t.Write(io.MultiWriter(file, sum), progress); err != nil {
 			return err
@@ -123,11 +125,7 @@ func (t *Tree) WriteFiles(dir, name string, meta Meta, progress func(done, total
 		".zip.base64sha256": base64.StdEncoding.EncodeToString(sum.Sum(nil)), // no newline: Terraform's file() compares it so
 		".manifest.json":    string(manifest) + "\n",
 	} {
-		err := writeWhole(filepath.Join(dir, name+suffix), func(file *os.File) error {
-			_, err := file.WriteString(text)
-			return err
-		})
-		if err != nil {
+		if err := wholefile.WriteBytes(filepath.Join(dir, name+suffix), []byte(text)); err != nil {
 			return Output{}, err
 		}
 	}
@@ -145,27 +143,6 @@ func checkZip(size int64, meta Meta) error {
 func unzippedError(total int64) error {
 	return &LimitError{What: "the layer unzipped", Size: total, Limit: MaxUnzipped, Unit: "bytes",
 		Fix: "pack less: leave out tests, documentation and other architectures of libraries"}
-}
-
-// writeWhole writes a file under another name first, so that nobody ever finds half of it.
-func writeWhole(place string, write func(file *os.File) error) error {
-	temporary := filepath.Join(filepath.Dir(place), fmt.Sprintf(".%s.%d", filepath.Base(place), os.Getpid()))
-	file, err := os.OpenFile(temporary, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o666)
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", place, err)
-	}
-	err = write(file)
-	if closeErr := file.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(temporary, place)
-	}
-	if err != nil {
-		os.Remove(temporary)
-		return fmt.Errorf("writing %s: %w", place, err)
-	}
-	return nil
 }
 
 // goVersion gives the Go that compiled a program, or "".
