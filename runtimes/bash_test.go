@@ -1,3 +1,5 @@
+//go:build linux
+
 package runtimes_test
 
 // What only the bash runtime does: it is the shell that the handler runs in.

@@ -1,3 +1,5 @@
+//go:build linux
+
 package runtimes_test
 
 // How the tests drive a language runtime: as the bootstrap does, as a real process with two pipes.

@@ -1,3 +1,5 @@
+//go:build linux
+
 package runtimes_test
 
 // What only the Node runtime does: modules, callbacks, the console, an event loop that runs empty.

@@ -1,3 +1,5 @@
+//go:build linux
+
 package runtimes_test
 
 // What only the Python runtime does: logging, decimals, bytes, sys.path.

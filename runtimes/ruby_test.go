@@ -1,3 +1,5 @@
+//go:build linux
+
 package runtimes_test
 
 // What only the Ruby runtime does: methods of modules, gems of the function's bundle.

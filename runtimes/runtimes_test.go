@@ -1,3 +1,5 @@
+//go:build linux
+
 package runtimes_test
 
 // What every language runtime does. What one of them alone does is in the file of its language.

@@ -48,6 +48,8 @@ Exit codes: 0 written, 2 sor.yaml is wrong, 3 Go is missing for a middleware in 
 	f.StringVarP(&o.out, "output", "o", "dist", "folder for the zip and the files beside it")
 	f.StringSliceVar(&o.allow, "allow", nil, "waive a lint rule by its name")
 	f.BoolVar(&o.check, "check", false, "only check, write nothing")
+	completes(cmd, "arch", []string{"amd64", "arm64", "amd64,arm64"})
+	completes(cmd, "allow", layer.Rules())
 	return cmd
 }
 

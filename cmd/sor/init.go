@@ -67,7 +67,7 @@ Exit codes: 0 it is there, 2 the folder is not empty, or a name, a runtime or a 
 		"NAME[:LANGUAGE], outermost first: "+strings.Join(templates.Languages(), ", ")+" (default "+defaultLanguage+"); may be repeated")
 	f.StringVar(&o.name, "name", "", "name of the function (default: the folder's)")
 	f.BoolVar(&o.noInput, "no-input", false, "ask nothing, also on a terminal")
-	_ = cmd.RegisterFlagCompletionFunc("runtime", cobra.FixedCompletions(templates.Runtimes(), cobra.ShellCompDirectiveNoFileComp)) // only an unknown flag is an error
+	completes(cmd, "runtime", templates.Runtimes())
 	cmd.AddCommand(newInitMiddlewareCommand(screen))
 	return cmd
 }

@@ -46,7 +46,7 @@ name or the language is not possible.`,
 	f := cmd.Flags()
 	f.StringVar(&o.language, "language", defaultLanguage, strings.Join(templates.Languages(), ", "))
 	f.BoolVar(&o.optional, "optional", false, "skip it, with a warning in the log, when it fails")
-	_ = cmd.RegisterFlagCompletionFunc("language", cobra.FixedCompletions(templates.Languages(), cobra.ShellCompDirectiveNoFileComp)) // only an unknown flag is an error
+	completes(cmd, "language", templates.Languages())
 	return cmd
 }
 

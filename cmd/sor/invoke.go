@@ -72,6 +72,7 @@ Exit codes: 0 it answered, 2 sor.yaml or the event is wrong, 3 no sandbox here, 
 	f.BoolVar(&o.trace, "trace", false, "show what each middleware and the handler made of the event")
 	f.BoolVar(&o.json, "json", false, "one JSON object an invocation on stdout: payload, error, logs, report, stages")
 	f.BoolVar(&o.awsCredentials, "aws-credentials", false, "pass this shell's AWS credentials to the function")
+	completes(cmd, "sandbox", sandboxNames)
 	return cmd
 }
 

@@ -58,6 +58,7 @@ Exit codes: 0 it ran, 2 there is no such middleware or the event is wrong, 3 no 
 	f.StringVar(&o.network, "network", "", "none, or a Docker network [SOR_NETWORK]")
 	f.StringArrayVar(&o.env, "env", nil, "environment variable KEY=VALUE; may be repeated")
 	f.StringVar(&o.envFile, "env-file", "", "file with lines of KEY=VALUE")
+	completes(cmd, "sandbox", sandboxNames)
 	return cmd
 }
 
@@ -94,6 +95,7 @@ func runMiddleware(ctx context.Context, screen *ui, cmd *cobra.Command, o invoke
 	if err := w.checkMiddleware(p, session.opt.Dir, name); err != nil {
 		return err
 	}
+	session.bare = true
 	session.options.Config.Environment["SOR_ONLY"] = name + "/" + hook
 	if err := session.start(ctx); err != nil {
 		return err

@@ -34,6 +34,7 @@ type session struct {
 	opt, task       staged
 	network         string
 	trace, json     bool
+	bare            bool // without START, END and REPORT: what runs is no function
 	passCredentials bool
 
 	emulator *emulator.Emulator
@@ -131,7 +132,10 @@ func (s *session) invoke(ctx context.Context, event []byte) (*emulator.Result, e
 }
 
 // onLog prints a log line, or keeps it for --json.
-func (s *session) onLog(_ frames.Log, line []byte) {
+func (s *session) onLog(log frames.Log, line []byte) {
+	if s.bare && log.Source == frames.SourcePlatform {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.json {

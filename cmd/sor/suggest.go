@@ -1,6 +1,6 @@
 package main
 
-// "Did you mean", for a mistyped command, flag or name.
+// "Did you mean", for a mistyped command, flag or name; and what a shell completes.
 
 import (
 	"fmt"
@@ -51,4 +51,10 @@ func suggestFlag(cmd *cobra.Command, err error) string {
 		}
 	}
 	return "`" + cmd.CommandPath() + " --help` lists the flags"
+}
+
+// completes makes a shell complete a flag with words.
+func completes(cmd *cobra.Command, flag string, words []string) {
+	// Its only error is a flag that is not there, which the test of completions finds.
+	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 }
