@@ -57,7 +57,7 @@ func TestFrameTypes(t *testing.T) {
 	for name, word := range constants(t, "internal/frames") {
 		if strings.HasPrefix(name, "Type") {
 			found++
-			mentions(t, page, word, "frames."+name)
+			mentions(t, page, "`"+word+"`", "frames."+name)
 		}
 	}
 	if found < 13 {
