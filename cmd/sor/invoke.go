@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -181,10 +182,29 @@ func (w *workspace) prepare(ctx context.Context, p *project.Project, s settings,
 	for _, f := range opt.Findings { // what fails here too, the sandbox shows as Lambda would
 		w.warn("%s", findingText(f))
 	}
+	for _, name := range extensionsIn(opt.Dir) {
+		w.warn("extensions/%s is not started here: this version of the local Lambda has no Extensions API; Lambda starts it", name)
+	}
 	if total := opt.Size + task.Size; total > layer.MaxUnzipped {
 		w.warn("code and layers have %d bytes unzipped; Lambda allows %d [%s]", total, int64(layer.MaxUnzipped), layer.RuleSize)
 	}
 	return w.newSession(ctx, p, box, &session{opt: opt, task: task, network: s.Network, trace: o.trace, json: o.json, passCredentials: o.awsCredentials})
+}
+
+// extensionsIn lists the files that Lambda would start as extensions.
+// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html
+func extensionsIn(opt string) []string {
+	entries, err := os.ReadDir(filepath.Join(opt, "extensions"))
+	if opt == "" || err != nil {
+		return nil
+	}
+	var names []string
+	for _, entry := range entries {
+		if !entry.IsDir() {
+			names = append(names, entry.Name())
+		}
+	}
+	return names
 }
 
 // hereOnly has a function that is deployed on another architecture run on this machine's, and says so. A built layer is

@@ -21,7 +21,7 @@ var sandboxNames = []string{"auto", "docker", "namespace"}
 func (w *workspace) chooseSandbox(ctx context.Context, name, image string) (emulator.Sandbox, error) {
 	switch name {
 	case "docker":
-		box, err := docker.New(ctx, docker.Options{Pull: true, Progress: w.progress, Say: w.say})
+		box, err := w.newDocker(ctx, docker.Options{Pull: true, Progress: w.progress})
 		if err != nil {
 			return nil, dockerError(err)
 		}
@@ -42,10 +42,20 @@ func (w *workspace) chooseSandbox(ctx context.Context, name, image string) (emul
 	return nil, fail(exitUsage, alternatives("sandboxes", name, sandboxNames), fmt.Errorf("there is no sandbox %q", name))
 }
 
+// newDocker finds the engine. What containers bind besides code and layers is in the cache, held while sor runs.
+func (w *workspace) newDocker(ctx context.Context, o docker.Options) (*docker.Sandbox, error) {
+	dir, err := w.cache.Dir("docker", "names", func(string) error { return nil })
+	if err != nil {
+		return nil, err
+	}
+	o.Dir, o.Say = dir, w.say
+	return docker.New(ctx, o)
+}
+
 func (w *workspace) autoSandbox(ctx context.Context, image string) (emulator.Sandbox, error) {
 	quick, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	box, dockerErr := docker.New(quick, docker.Options{Say: w.say})
+	box, dockerErr := w.newDocker(quick, docker.Options{})
 	if dockerErr == nil {
 		if dockerErr = box.Prepare(quick, image); dockerErr == nil {
 			w.say("sandbox: docker (%s is here)", image)

@@ -115,7 +115,16 @@ func (s *session) start(ctx context.Context) error {
 	if err != nil {
 		return fail(exitMissing, "`sor doctor` says what this machine can do", fmt.Errorf("starting the %s sandbox: %w", s.box.Name(), err))
 	}
+	s.detail("memory: %s", memoryLimit(s.emulator.Facts()))
 	return nil
+}
+
+// memoryLimit says what keeps the function within its memory.
+func memoryLimit(facts frames.Facts) string {
+	if facts.MemoryLimit == "" {
+		return "the supervisor watches it and ends what takes more; no cgroup may be written here"
+	}
+	return "the supervisor watches it and ends what takes more, with a " + facts.MemoryLimit + " behind it"
 }
 
 func (s *session) close() error { return s.emulator.Close() }

@@ -69,7 +69,7 @@ func (e *MissingError) Error() string {
 func Find(ctx context.Context, name, arch, dir string) (*Program, error) {
 	checkout := findCheckout(dir)
 	missing := &MissingError{Name: name, Arch: arch}
-	p, why := embedded(name, arch, checkout)
+	p, why := embedded(files, name, arch, checkout)
 	if p != nil {
 		return p, nil
 	}
@@ -97,8 +97,8 @@ func Find(ctx context.Context, name, arch, dir string) (*Program, error) {
 }
 
 // embedded gives the program that this binary has inside, or why it has none that may be used.
-func embedded(name, arch, checkout string) (*Program, string) {
-	data, err := files.ReadFile("bin/manifest.json")
+func embedded(files fs.FS, name, arch, checkout string) (*Program, string) {
+	data, err := fs.ReadFile(files, "bin/manifest.json")
 	if err != nil {
 		return nil, "nothing is embedded"
 	}
@@ -119,12 +119,12 @@ func embedded(name, arch, checkout string) (*Program, string) {
 	return &Program{
 		Name: name, Arch: arch, Source: "embedded",
 		Key:   strings.Join([]string{name, arch, "embedded", manifest.Sources, manifest.Go}, "\n"),
-		write: func(_ context.Context, path string) error { return unpack(file, path) },
+		write: func(_ context.Context, path string) error { return unpack(files, file, path) },
 	}, ""
 }
 
-func unpack(file, path string) error {
-	packed, err := files.ReadFile(file)
+func unpack(files fs.FS, file, path string) error {
+	packed, err := fs.ReadFile(files, file)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ import (
 var sourceDirs = []string{
 	"cmd/bootstrap", "cmd/supervisor",
 	"internal/executable", "internal/frames", "internal/http1", "internal/jsontext", "internal/manifest",
-	"internal/process", "internal/runtimeapi",
+	"internal/owner", "internal/process", "internal/runtimeapi",
 	"pkg/bootstrap", "pkg/emulator", "pkg/emulator/namespace", "pkg/emulator/supervisor", "pkg/middleware",
 }
 

@@ -48,9 +48,10 @@ func List(ctx context.Context, dir, arch string, args ...string) (string, error)
 	return run(ctx, dir, linux(arch), append([]string{"list"}, args...)...)
 }
 
-// linux is the environment in which Go compiles static programs for it, whatever this machine's settings are.
+// linux is the environment in which Go compiles static programs for it, whatever this machine's settings are. GOFLAGS has
+// something that changes nothing: if it were empty, Go would look into the settings of `go env -w`.
 func linux(arch string) []string {
-	return []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + arch, "GOAMD64=v1", "GOARM64=v8.0", "GOEXPERIMENT=", "GOWORK=off"}
+	return []string{"GOFLAGS=-trimpath", "CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + arch, "GOAMD64=v1", "GOARM64=v8.0", "GOEXPERIMENT=", "GOWORK=off"}
 }
 
 // Download asks Go for a module by path@version and gives the JSON that `go mod download -json` prints.

@@ -3,6 +3,7 @@ package manifest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -53,6 +54,9 @@ func ParseMiddleware(data []byte) (m Middleware, warnings []string, err error) {
 	warnings, err = parse(data, &m, "protocol", "hooks", "timeoutMs", "required", "env", "credentials")
 	if err != nil {
 		return m, warnings, err
+	}
+	if m.Hooks == nil { // null, which says as little as no key
+		m.Hooks = DefaultMiddleware().Hooks
 	}
 	if !slices.Contains([]string{ProtocolExec, ProtocolFrames, ProtocolWasm}, m.Protocol) {
 		return m, warnings, fmt.Errorf("there is no protocol %q; there are exec, frames/1 and wasm", m.Protocol)
@@ -116,6 +120,9 @@ func parse(data []byte, v any, known ...string) (warnings []string, err error) {
 	var keys map[string]json.RawMessage
 	if err := json.Unmarshal(data, &keys); err != nil {
 		return nil, fmt.Errorf("it is not a JSON object: %w", err)
+	}
+	if keys == nil {
+		return nil, errors.New("it is not a JSON object: it is null")
 	}
 	for key := range keys {
 		if !slices.Contains(known, key) {

@@ -47,7 +47,7 @@ func TestParseMiddleware(t *testing.T) {
 	if m.Protocol != "exec" || !m.Has("error") || m.Has("before") || !m.Optional() || m.SeesCredentials() || m.Env == nil {
 		t.Errorf("%+v", m)
 	}
-	for _, bad := range []string{`[]`, `{`, `{"protocol":"grpc"}`, `{"hooks":["befor"]}`, `{"timeoutMs":-1}`, `{"timeoutMs":"1"}`} {
+	for _, bad := range []string{`[]`, `null`, `{`, `{"protocol":"grpc"}`, `{"hooks":["befor"]}`, `{"timeoutMs":-1}`, `{"timeoutMs":"1"}`} {
 		if _, _, err := manifest.ParseMiddleware([]byte(bad)); err == nil {
 			t.Errorf("%s is taken for a manifest", bad)
 		}
@@ -63,12 +63,93 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+func TestParseRuntime(t *testing.T) {
+	for text, want := range map[string]manifest.Runtime{
+		`{"protocol":"frames/1"}`: {Protocol: "frames/1"},
+		`{}`:                      {},
+		`{"protocol":"runtime-api","command":["/var/task/{handler}","-x"]}`: {Protocol: "runtime-api", Command: []string{"/var/task/{handler}", "-x"}},
+	} {
+		got, warnings, err := manifest.ParseRuntime([]byte(text))
+		if err != nil || len(warnings) > 0 || !cmp.Equal(got, want) {
+			t.Errorf("%s: got %+v, %v, %v", text, got, warnings, err)
+		}
+	}
+	for text, want := range map[string]string{
+		``: "it is not a JSON object: unexpected end of JSON input", `{"protocol":"exec"}`: `there is no protocol "exec"; there are frames/1 and runtime-api`,
+		`{"command":"x"}`: "cannot unmarshal string",
+	} {
+		if _, _, err := manifest.ParseRuntime([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", text, err, want)
+		}
+	}
+}
+
+func TestWarningsAreInOrder(t *testing.T) {
+	_, warnings, err := manifest.ParseMiddleware([]byte(`{"zeta":1,"alpha":2,"hooks":[]}`))
+	const known = "; known are protocol, hooks, timeoutMs, required, env, credentials"
+	want := []string{`unknown key "alpha"` + known, `unknown key "zeta"` + known}
+	if err != nil || !cmp.Equal(warnings, want) {
+		t.Errorf("got %q, %v", warnings, err)
+	}
+}
+
+// null says nothing, as if the key were not there.
+func TestNulls(t *testing.T) {
+	m, warnings, err := manifest.ParseMiddleware([]byte(`{"protocol":null,"hooks":null,"timeoutMs":null,"required":null,"env":null,"credentials":null}`))
+	if err != nil || len(warnings) > 0 || !cmp.Equal(m, manifest.DefaultMiddleware()) {
+		t.Errorf("got %+v, %q, %v", m, warnings, err)
+	}
+}
+
+// FuzzParseMiddleware: what is taken for a manifest is one that the rest can work with.
 func FuzzParseMiddleware(f *testing.F) {
-	f.Add([]byte(`{"protocol":"exec"}`))
+	for _, seed := range []string{
+		`{"protocol":"exec"}`, `{"protocol":"frames/1","hooks":["before","error"],"timeoutMs":500}`, `{"PROTOCOL":"wasm"}`,
+		`{"hooks":null,"env":["A"]}`, `null`, `{"required":false,"required":true}`, `{"timeoutMs":1e3}`, `{} {}`,
+	} {
+		f.Add([]byte(seed))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		m, _, err := manifest.ParseMiddleware(data)
-		if err == nil && m.Protocol == "" {
-			t.Errorf("%q gives no protocol", data)
+		m, warnings, err := manifest.ParseMiddleware(data)
+		if err != nil {
+			return
+		}
+		if m.Protocol == "" || m.TimeoutMs < 0 {
+			t.Errorf("%q gives %+v", data, m)
+		}
+		for _, hook := range m.Hooks {
+			if hook != "before" && hook != "after" && hook != "error" {
+				t.Errorf("%q gives the hook %q", data, hook)
+			}
+		}
+		for _, warning := range warnings {
+			if strings.ContainsAny(warning, "\n\x00") {
+				t.Errorf("a warning of more than a line: %q", warning)
+			}
+		}
+	})
+}
+
+// FuzzParseList: a list spelled again is the same list, and no name leads out of /opt/middlewares.
+func FuzzParseList(f *testing.F) {
+	for _, seed := range []string{"a,b?,sor:http", " a , b ", "a??", "sor:", "../x", "a\x00", ",", "a,a?"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, list string) {
+		refs, err := manifest.ParseList(list)
+		if err != nil {
+			return
+		}
+		var again []string
+		for _, ref := range refs {
+			again = append(again, ref.String())
+			if name := strings.TrimPrefix(ref.Name, "sor:"); strings.ContainsAny(name, "/\x00\n") || strings.HasPrefix(name, ".") {
+				t.Errorf("%q gives the name %q", list, ref.Name)
+			}
+		}
+		same, err := manifest.ParseList(strings.Join(again, ","))
+		if err != nil || !cmp.Equal(same, refs) {
+			t.Errorf("%q gives %v, and then %v, %v", list, refs, same, err)
 		}
 	})
 }

@@ -20,16 +20,19 @@ import (
 // during the call.
 func Lines(r io.Reader, max int, emit func(line []byte)) error {
 	reader := bufio.NewReaderSize(r, max)
+	inside := false // a line of which pieces were emitted: an end that comes alone is no line of its own
 	for {
 		line, err := reader.ReadSlice('\n')
-		if text := bytes.TrimSuffix(line, []byte("\n")); len(line) > 0 {
+		ends := inside && string(line) == "\n"
+		inside = errors.Is(err, bufio.ErrBufferFull)
+		if text := bytes.TrimSuffix(line, []byte("\n")); len(line) > 0 && !ends {
 			if len(text) < len(line) {
 				text = bytes.TrimSuffix(text, []byte("\r"))
 			}
 			emit(text)
 		}
 		switch {
-		case err == nil, errors.Is(err, bufio.ErrBufferFull):
+		case err == nil, inside:
 		case errors.Is(err, io.EOF):
 			return nil
 		default:

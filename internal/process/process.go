@@ -154,6 +154,7 @@ const (
 	pPID     = 1          // waitid's P_PID
 	wExited  = 4          // WEXITED
 	wNoWait  = 0x01000000 // WNOWAIT
+	wNoHang  = 1          // WNOHANG
 	sizeInfo = 128        // siginfo_t
 )
 
@@ -166,6 +167,18 @@ func awaitExit(pid int) {
 			return
 		}
 	}
+}
+
+// HasExited asks the kernel, which knows a moment before Exited is closed.
+func (c *Child) HasExited() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.gone {
+		return true
+	}
+	var info [sizeInfo / 4]int32 // si_signo comes first, and stays 0 while there is nothing to tell
+	_, _, errno := syscall.Syscall6(syscall.SYS_WAITID, pPID, uintptr(c.pid), uintptr(unsafe.Pointer(&info)), wExited|wNoWait|wNoHang, 0, 0)
+	return errno != 0 || info[0] != 0
 }
 
 // PID is the child's process ID, and its group's.

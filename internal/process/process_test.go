@@ -236,3 +236,24 @@ func BenchmarkStart(b *testing.B) {
 		}
 	})
 }
+
+// TestHasExited: the kernel's word is there as soon as anyone can see the exit.
+func TestHasExited(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	child, err := process.Start(process.Spec{Path: "/bin/sh", Args: []string{"sh", "-c", "read line"}, Stdin: r})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if child.HasExited() {
+		t.Error("it has exited before it could")
+	}
+	w.Close()
+	<-child.Exited()
+	if !child.HasExited() {
+		t.Error("it has not exited once it was reaped")
+	}
+}

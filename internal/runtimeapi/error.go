@@ -57,29 +57,39 @@ func (e *Error) JSON() []byte {
 }
 
 // ParseError reads an error document. It accepts what the official clients write: trace for stackTrace, and stack
-// entries that are objects. ok is false if data is no object with an errorType or an errorMessage.
+// entries that are objects. Whatever else a stack is, the type and the message are worth having without it. ok is false if data is no object with an errorType or an errorMessage.
 func ParseError(data []byte) (e *Error, ok bool) {
 	var doc struct {
-		Type    string            `json:"errorType"`
-		Message string            `json:"errorMessage"`
-		Stack   []json.RawMessage `json:"stackTrace"`
-		Trace   []json.RawMessage `json:"trace"`
+		Type    string          `json:"errorType"`
+		Message string          `json:"errorMessage"`
+		Stack   json.RawMessage `json:"stackTrace"`
+		Trace   json.RawMessage `json:"trace"`
 	}
 	if json.Unmarshal(data, &doc) != nil || doc.Type == "" && doc.Message == "" {
 		return nil, false
 	}
 	e = &Error{Type: doc.Type, Message: doc.Message, Document: data}
-	if doc.Stack == nil {
+	if len(doc.Stack) == 0 || string(doc.Stack) == "null" {
 		doc.Stack = doc.Trace
 	}
-	for _, raw := range doc.Stack {
-		var line string
-		if json.Unmarshal(raw, &line) != nil {
-			line = string(raw)
-		}
-		e.StackTrace = append(e.StackTrace, line)
-	}
+	e.StackTrace = stackLines(doc.Stack)
 	return e, true
+}
+
+// stackLines gives the entries of a stack, those that are no strings as the JSON that they are.
+func stackLines(stack json.RawMessage) (lines []string) {
+	var entries []json.RawMessage
+	if json.Unmarshal(stack, &entries) != nil {
+		return nil
+	}
+	for _, entry := range entries {
+		var line string
+		if json.Unmarshal(entry, &line) != nil {
+			line = string(entry)
+		}
+		lines = append(lines, line)
+	}
+	return lines
 }
 
 // HeaderType gives the value of HeaderErrorType that the platform keeps: types that don't begin as Runtime.Xxx or
@@ -91,12 +101,12 @@ func HeaderType(errorType, fallback string) string {
 	return fallback
 }
 
-// accepted says whether a type begins like (Runtime|Function|Extension|Sandbox).[A-Z][a-zA-Z]+. There is no regexp here:
+// accepted says whether a type begins like (Runtime|Function).[A-Z][a-zA-Z]+. There is no regexp here:
 // compiling one costs every cold start.
 func accepted(errorType string) bool {
 	area, name, _ := strings.Cut(errorType, ".")
 	switch area {
-	case "Runtime", "Function", "Extension", "Sandbox":
+	case "Runtime", "Function":
 	default:
 		return false
 	}

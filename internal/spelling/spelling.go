@@ -20,9 +20,10 @@ func Nearest(word string, known []string) string {
 	return best
 }
 
-// distance is the number of edits (insert, delete, replace, swap neighbours) between a and b. Words whose lengths alone
+// distance is the number of edits (insert, delete, replace, swap neighbours) between two words. Words whose lengths alone
 // are too far apart are not compared.
-func distance(a, b string) int {
+func distance(word, known string) int {
+	a, b := []rune(word), []rune(known)
 	if apart := len(a) - len(b); apart > most || -apart > most {
 		return most + 1
 	}

@@ -116,7 +116,11 @@ func (b *bootstrap) serve(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := b.invoke(ctx, inv); err != nil && ctx.Err() == nil {
+		err = b.invoke(ctx, inv)
+		if ctx.Err() != nil { // a language runtime that is at work hears of it as one that waits does
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 		b.runtime.renew()
@@ -137,10 +141,13 @@ func (b *bootstrap) invoke(ctx context.Context, inv *invocation) error {
 		}
 		return response, nil
 	})
-	limited, done := context.WithDeadline(ctx, inner)
+	limited, done := b.settings.limit(ctx, inner)
 	defer done()
 	response, err := chain(limited, &middleware.Invocation{Context: inv.context, Deadline: inner}, inv.event)
 	id := inv.context.RequestID
+	if ctx.Err() != nil { // the environment ends, and with it whoever waited
+		return ctx.Err()
+	}
 	if err == nil {
 		return b.source.respond(ctx, id, response)
 	}

@@ -5,6 +5,7 @@ package bootstrap
 // Time: the platform's deadline, and the earlier one that everyone inside is given.
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -31,6 +32,15 @@ func innerDeadline(received, deadline time.Time, configured *time.Duration) time
 		margin = min(*configured, left/2)
 	}
 	return deadline.Add(-margin)
+}
+
+// limit ends a context at the inner deadline. Without a margin that is the platform's own, and the platform enforces it: the
+// two would only race.
+func (s settings) limit(ctx context.Context, inner time.Time) (context.Context, context.CancelFunc) {
+	if s.margin != nil && *s.margin == 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, inner)
 }
 
 // timedOut is what the caller gets when the inner deadline passed. doing says who did what: "handler x did not answer".

@@ -136,13 +136,16 @@ func (l *life) deliver(a answer) {
 	l.answers <- a
 }
 
-// isOver says whether the life can take no invocation.
+// isOver says whether the life can take no invocation. The exit is enough for that: a daemon may hold the pipes for longer.
 func (l *life) isOver() bool {
+	if l.useless || l.child == nil || l.child.HasExited() {
+		return true
+	}
 	select {
 	case <-l.ended:
 		return true
 	default:
-		return l.useless
+		return false
 	}
 }
 

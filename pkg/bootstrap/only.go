@@ -28,6 +28,7 @@ type made struct {
 func (b *bootstrap) runOnly(ctx context.Context) error {
 	name, hook, _ := strings.Cut(b.settings.only, "/")
 	ref, err := manifest.ParseRef(name)
+	name, ref.Optional = ref.Name, false // who asks for it alone wants to know what is wrong with it
 	if err == nil {
 		b.set, err = middleware.Load([]manifest.Ref{ref}, b.middlewareOptions())
 	}
@@ -50,7 +51,7 @@ func (b *bootstrap) runOnly(ctx context.Context) error {
 
 func (b *bootstrap) runHook(ctx context.Context, inv *invocation, name, hook string) error {
 	inner := innerDeadline(inv.received, inv.deadline, b.settings.margin)
-	limited, done := context.WithDeadline(ctx, inner)
+	limited, done := b.settings.limit(ctx, inner)
 	defer done()
 	b.trace.begin(inv)
 	out, err := b.set.RunHook(limited, &middleware.Invocation{Context: inv.context, Deadline: inner}, name, hook, inv.event)

@@ -262,6 +262,9 @@ func (e *Emulator) ended() error {
 	return fmt.Errorf("%w: %w", ErrSandboxEnded, cause)
 }
 
+// Facts are what is known of the sandbox.
+func (e *Emulator) Facts() frames.Facts { return e.instance.Facts() }
+
 // Close ends the sandbox and waits until nothing of it is left. It may be called once.
 func (e *Emulator) Close() error {
 	// A supervisor that is gone already can't be told; its end is what Wait is for.

@@ -59,7 +59,7 @@ func sees(m manifest.Middleware, key string) bool {
 	return slices.ContainsFunc(platformPrefixes, func(prefix string) bool { return strings.HasPrefix(key, prefix) })
 }
 
-// environ is the environment of one run.
+// runEnviron is the environment of one run.
 func (p *program) runEnviron(hook string, inv *Invocation) []string {
 	deadline := "0"
 	if !inv.Deadline.IsZero() {
@@ -70,9 +70,9 @@ func (p *program) runEnviron(hook string, inv *Invocation) []string {
 		"SOR_REQUEST_ID="+inv.RequestID,
 		"SOR_DEADLINE_MS="+deadline,
 		"SOR_FUNCTION_ARN="+inv.FunctionARN,
-		"SOR_TRACE_ID="+inv.TraceID,
 	)
 	for _, pair := range [][2]string{
+		{"SOR_TRACE_ID", inv.TraceID},
 		{"SOR_TENANT_ID", inv.TenantID},
 		{"SOR_CLIENT_CONTEXT", inv.ClientContext},
 		{runtimeapi.TraceIDVariable, inv.TraceID},

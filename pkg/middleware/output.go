@@ -6,6 +6,7 @@ package middleware
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -14,21 +15,30 @@ const counted = 4 * maxOutput
 
 // A capture keeps an output up to the limit and counts the rest. Its one writer is done before it is read.
 type capture struct {
-	data  []byte
-	size  int
-	last  byte
-	flood func() // called when it gives up
+	data   []byte
+	expect int // a guess of its size, for an output that turns out to be large
+	size   int
+	last   byte
+	flood  func() // called when it gives up
 }
 
 func (c *capture) write(p []byte) {
 	c.size += len(p)
 	c.last = p[len(p)-1]
 	if room := maxOutput + 1 - len(c.data); room > 0 {
-		c.data = append(c.data, p[:min(len(p), room)]...)
+		c.keep(p[:min(len(p), room)])
 	}
 	if c.flooded() {
 		c.flood()
 	}
+}
+
+// keep takes room for all that is expected once an output is larger than a pipe: growing bit by bit copies it several times.
+func (c *capture) keep(p []byte) {
+	if need := len(c.data) + len(p); need > cap(c.data) && need > pipeSize {
+		c.data = slices.Grow(c.data, max(need, c.expect, 2*cap(c.data))-len(c.data))
+	}
+	c.data = append(c.data, p...)
 }
 
 func (c *capture) flooded() bool { return c.size > counted }

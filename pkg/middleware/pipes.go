@@ -99,9 +99,10 @@ func writeNow(file *os.File, p []byte) (n int) {
 	return max(n, 0)
 }
 
-// stop ends the feeding.
+// stop ends the feeding, or closes what was never fed.
 func (f *feeder) stop() {
 	if f.done == nil {
+		_ = f.file.Close() // closed already when all was written
 		return
 	}
 	_ = f.file.SetWriteDeadline(longAgo)

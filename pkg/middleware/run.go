@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/serverless/open-runtime/internal/manifest"
@@ -49,7 +50,7 @@ func (p *program) run(ctx context.Context, hook string, inv *Invocation, input [
 	f := p.await(ctx, child, w.flood)
 	w.finish()
 	errLines.close()
-	if f == nil || f.errorType == "" {
+	if f == nil {
 		f = verdict(child.Exit(), w)
 	}
 	if f != nil {
@@ -124,7 +125,9 @@ type wiring struct {
 // wire makes the pipes for an input of size bytes.
 func wire(respond bool, size int) (*wiring, error) {
 	w := &wiring{flood: make(chan struct{})}
-	w.stdout.flood, w.response.flood = w.flooded, w.flooded
+	w.stdout.expect = min(size, maxOutput) + 1 // as much as came in, and a newline
+	gaveUp := sync.OnceFunc(func() { close(w.flood) }) // either may, or both at once
+	w.stdout.flood, w.response.flood = gaveUp, gaveUp
 	outputs := 2
 	if respond {
 		outputs = 3
@@ -150,14 +153,6 @@ func wire(respond bool, size int) (*wiring, error) {
 		w.theirs = append(w.theirs, theirs)
 	}
 	return w, nil
-}
-
-func (w *wiring) flooded() {
-	select {
-	case <-w.flood:
-	default:
-		close(w.flood)
-	}
 }
 
 func (w *wiring) closeTheirs() {

@@ -2,7 +2,7 @@
 //
 // It promises that all that is wrong is told at once, each with file, line, column, the line itself, what is allowed, and
 // what was probably meant; and that a Project that it gives names only files that are there. It does not build, pack or
-// run anything, and reads no file but sor.yaml and the names in folders and layers. The keys are in docs/reference.
+// run anything, and reads no file but sor.yaml and the names in folders and layers.
 package project
 
 import (

@@ -16,7 +16,7 @@ const runtimesHint = "there are node, python, ruby, bash, provided, and ./PATH f
 // around is a project in which most places are there.
 var around = files{
 	"middlewares/redact": "", "middlewares/audit/main.go": "", "middlewares/.hidden": "", "middlewares/a b": "", "other/redact": "",
-	"layer/": "", "rt/": "", "empty/": "", "src/": "", "file": "text", "p.zip": "PK\x05\x06", "notzip.zip": "zip",
+	"layer/": "", "own/": "", "empty/": "", "src/": "", "file": "text", "p.zip": "PK\x05\x06", "notzip.zip": "zip",
 	"a/": "", "b/": "", "c/": "", "d/": "", "e/": "",
 }
 
@@ -45,7 +45,7 @@ func TestRules(t *testing.T) {
 		{"runtime: go" + rest, "1:10 runtime: go, a Go program that sor builds, comes with a later version\na program that speaks the Runtime API itself runs with `runtime: provided`, named bootstrap in the code"},
 		{"runtime: executable" + rest, "1:10 runtime: executable, a program that was built before, comes with a later version\na program that speaks the Runtime API itself runs with `runtime: provided`, named bootstrap in the code"},
 		{"runtime: managed" + rest, "1:10 runtime: managed, AWS's own client of the target, comes with a later version\na program that speaks the Runtime API itself runs with `runtime: provided`, named bootstrap in the code"},
-		{"runtime: ./tr" + rest, "1:10 runtime: there is no ./tr\ndid you mean ./rt?"},
+		{"runtime: ./onw" + rest, "1:10 runtime: there is no ./onw\ndid you mean ./own?"},
 		{"runtime: rt/main" + rest, "1:10 there is no runtime \"rt/main\"\ndid you mean ./rt/main?"},
 		{"runtime: ." + rest, "1:10 runtime is the project itself, or a folder around it\nname a folder in it"},
 

@@ -24,6 +24,7 @@ const Name = "docker"
 type Options struct {
 	Pull bool   // pull an image that is not there
 	Arch string // for which the image must be, amd64 or arm64; "" for any
+	Dir  string // for small files that containers bind; "" is a folder in the user's cache
 
 	Progress func(what string, done, total int64) // told how a pull gets on, in bytes; may be nil
 	Say      func(format string, args ...any)     // tells the user what takes time; may be nil

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/docker/docker/api/types/mount"
+
+	"github.com/serverless/open-runtime/internal/wholefile"
 )
 
 // passwd and group for images that do not know user 993 and group 990. AWS's own do.
@@ -42,14 +44,16 @@ func (s *Sandbox) knowsUser(ctx context.Context, id string) bool {
 	return false
 }
 
-// nameMounts binds files of ours over the image's. They stay in the user's cache: what is bound must be there for as long
-// as any container is.
-func nameMounts() ([]mount.Mount, error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return nil, err
+// nameMounts binds files of ours over the image's. They stay: what is bound must be there for as long as any container is.
+func (s *Sandbox) nameMounts() ([]mount.Mount, error) {
+	dir := s.options.Dir
+	if dir == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			return nil, err
+		}
+		dir = filepath.Join(cache, "sor", "names")
 	}
-	dir := filepath.Join(cache, "sor", "names")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -57,7 +61,10 @@ func nameMounts() ([]mount.Mount, error) {
 	for name, content := range map[string]string{"passwd": passwd, "group": group} {
 		path := filepath.Join(dir, name)
 		if have, err := os.ReadFile(path); err != nil || string(have) != content {
-			if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			if err := wholefile.WriteBytes(path, []byte(content)); err != nil {
+				return nil, err
+			}
+			if err := os.Chmod(path, 0o644); err != nil { // whatever the umask: user 993 reads it
 				return nil, err
 			}
 		}

@@ -51,7 +51,7 @@ func (s *Sandbox) create(ctx context.Context, spec emulator.Spec, files provided
 	if err != nil || files.volumesOf != "" || s.knowsUser(ctx, id) {
 		return id, err
 	}
-	names, err := nameMounts()
+	names, err := s.nameMounts()
 	if err != nil {
 		s.logger.Debug("image has no user 993", "image", spec.Image, "cause", err)
 		return id, nil

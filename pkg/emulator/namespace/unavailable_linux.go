@@ -2,8 +2,8 @@ package namespace
 
 import (
 	"errors"
+	"fmt"
 	"os"
-	"os/exec"
 	"strings"
 	"syscall"
 
@@ -12,7 +12,11 @@ import (
 	"github.com/serverless/open-runtime/internal/frames"
 )
 
+// nowhere is the path of a program that can't be there.
+const nowhere = "/proc/self/no-such-program"
+
 // Available says whether Start can work here, by trying what it needs most: a process in fresh namespaces that mounts.
+// That there is no program for it to become is then all that can be wrong.
 func Available() error {
 	who, err := identity()
 	if err != nil {
@@ -21,14 +25,9 @@ func Available() error {
 	attr := attributes(who, "")
 	attr.Cloneflags &^= unix.CLONE_NEWNS
 	attr.Unshareflags = unix.CLONE_NEWNS // which also mounts: AppArmor lets a user make namespaces, and then do nothing there
-	attr.Pdeathsig = syscall.SIGKILL
-	program, err := exec.LookPath("true")
-	if err != nil {
-		program = "/bin/true"
-	}
-	trial := &exec.Cmd{Path: program, Args: []string{"true"}, SysProcAttr: attr}
-	if err := trial.Run(); err != nil {
-		return explain(who, err)
+	_, err = syscall.ForkExec(nowhere, []string{nowhere}, &syscall.ProcAttr{Sys: attr})
+	if !errors.Is(err, unix.ENOENT) {
+		return explain(who, fmt.Errorf("making namespaces: %w", err))
 	}
 	if who == frames.IdentityNamespace && procMasked() {
 		return maskedProc(nil)

@@ -6,7 +6,6 @@ package supervisor
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"sync"
@@ -38,7 +37,7 @@ type environment struct {
 	started    time.Time
 	initTook   time.Duration // INIT before the first invocation; reported once
 
-	child  *process.Child
+	child  *process.Child // set once, under mu
 	logs   *logPipe
 	traces *tracePipe
 	broken *answer // why there is no child
@@ -48,31 +47,40 @@ type environment struct {
 
 	mu        sync.Mutex
 	state     state
-	current   *invocation
-	offered   chan struct{} // closed when there is an event for /next
+	request   string      // the invocation under way or the last one, with a repeated INIT too; "" for INIT
+	current   *invocation // nil while the runtime waits for the next one
+	offered   *offer
 	initError *answer
 	initPost  chan struct{} // closed at /init/error
 	oom       bool
 }
 
+// An offer is what /next waits for.
+type offer struct {
+	made chan struct{} // closed when inv is there
+	inv  *invocation
+}
+
+func newOffer() *offer { return &offer{made: make(chan struct{})} }
+
 // newEnvironment starts the runtime. request is the invocation on whose time it is started, "" for INIT.
 func (s *supervisor) newEnvironment(request string) *environment {
 	e := &environment{
-		supervisor: s, started: time.Now(), state: stateStarted,
-		ready: make(chan struct{}), gone: make(chan struct{}), offered: make(chan struct{}), initPost: make(chan struct{}),
+		supervisor: s, request: request, started: time.Now(), state: stateStarted,
+		ready: make(chan struct{}), gone: make(chan struct{}), offered: newOffer(), initPost: make(chan struct{}),
 	}
 	s.mu.Lock()
 	s.environment = e
 	s.mu.Unlock()
 	s.memory.begin()
-	if err := e.startRuntime(request); err != nil {
+	if err := e.startRuntime(); err != nil {
 		e.broken = err
 	}
 	return e
 }
 
-func (e *environment) startRuntime(request string) *answer {
-	s := e.supervisor
+func (e *environment) startRuntime() *answer {
+	s, request := e.supervisor, e.request
 	path, tried := s.entrypoint()
 	if path == "" {
 		a := noEntrypoint(request, tried)
@@ -92,13 +100,16 @@ func (e *environment) startRuntime(request string) *answer {
 		}
 		spec.Extra = []*os.File{e.traces.write}
 	}
-	e.child, err = process.Start(spec)
+	child, err := process.Start(spec)
 	if err != nil {
 		a := startFailure(request, path, err)
 		return &a
 	}
+	e.mu.Lock()
+	e.child = child
+	e.mu.Unlock()
 	limit := unix.Rlimit{Cur: openFiles, Max: openFiles}
-	_ = unix.Prlimit(e.child.PID(), unix.RLIMIT_NOFILE, &limit, nil) // it may have ended already
+	_ = unix.Prlimit(child.PID(), unix.RLIMIT_NOFILE, &limit, nil) // it may have ended already
 	return nil
 }
 
@@ -118,12 +129,12 @@ func (e *environment) awaitInit(ctx context.Context, limit <-chan time.Time) *an
 	case <-e.initPost:
 		return e.afterInitError(ctx)
 	case <-e.child.Exited():
-		a := e.exitAnswer(e.requestID())
+		a := e.exitAnswer(e.request)
 		return &a
 	case <-limit:
-		a := timedOut(e.requestID(), e.supervisor.options.InitLimit.Milliseconds())
-		if id := e.requestID(); id != "" {
-			a = timedOut(id, e.supervisor.config.TimeoutMs)
+		a := timedOut(e.request, e.supervisor.options.InitLimit.Milliseconds())
+		if e.request != "" {
+			a = timedOut(e.request, e.supervisor.config.TimeoutMs)
 		}
 		return &a
 	case <-ctx.Done():
@@ -149,8 +160,8 @@ func (e *environment) afterInitError(ctx context.Context) *answer {
 func (e *environment) offer(inv *invocation) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.current = inv
-	close(e.offered)
+	e.request, e.current, e.offered.inv = inv.id, inv, inv
+	close(e.offered.made)
 }
 
 // ended is closed when the runtime exited.
@@ -197,9 +208,10 @@ func (e *environment) exitAnswer(id string) answer {
 func (e *environment) outOfMemory() {
 	e.mu.Lock()
 	e.oom = true
+	child := e.child
 	e.mu.Unlock()
-	if e.child != nil {
-		e.child.Kill()
+	if child != nil {
+		child.Kill()
 	}
 }
 
@@ -229,21 +241,9 @@ func (e *environment) end() {
 	}
 }
 
-// requestID is that of the invocation at work, for log lines.
+// requestID is that of a line of the log: what is read when the invocation has just ended is still its own.
 func (e *environment) requestID() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.current == nil {
-		return ""
-	}
-	return e.current.id
-}
-
-// errorTypeOf reads the type out of an error document, for a runtime that sends no header.
-func errorTypeOf(document []byte) string {
-	var doc struct {
-		Type string `json:"errorType"`
-	}
-	_ = json.Unmarshal(document, &doc) // what is no error document has no type
-	return doc.Type
+	return e.request
 }

@@ -74,10 +74,6 @@ func (inv *invocation) header() [][2]string {
 	}
 }
 
-func startLine(inv *invocation) string {
-	return "START RequestId: " + inv.id + " Version: $LATEST"
-}
-
 // reportLine is Lambda's REPORT, made from the same record that the host gets.
 func reportLine(r frames.Report) string {
 	line := fmt.Sprintf("REPORT RequestId: %s\tDuration: %.2f ms\tBilled Duration: %d ms\tMemory Size: %d MB\tMax Memory Used: %d MB\t",

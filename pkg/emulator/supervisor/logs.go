@@ -7,8 +7,10 @@ package supervisor
 
 import (
 	"crypto/rand"
+	"io"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/serverless/open-runtime/internal/frames"
 	"github.com/serverless/open-runtime/internal/process"
@@ -107,7 +109,8 @@ type tracePipe struct {
 	read, write *os.File
 	out         *frames.Writer
 	marks       chan struct{}
-	done        chan struct{}
+	done        chan struct{} // closed when no more records come
+	ended       chan struct{} // closed when nobody reads any more
 }
 
 const typeMark = "mark"
@@ -117,40 +120,59 @@ func newTracePipe(pass func(frames.Frame)) (*tracePipe, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &tracePipe{read: r, write: w, out: frames.NewWriter(w), marks: make(chan struct{}, 1), done: make(chan struct{})}
+	p := &tracePipe{read: r, write: w, out: frames.NewWriter(w), marks: make(chan struct{}, 1), done: make(chan struct{}), ended: make(chan struct{})}
 	go func() {
-		defer close(p.done)
-		in := frames.NewReader(r, mostTraced)
-		for {
-			f, err := in.Read()
-			switch {
-			case err != nil:
-				return
-			case f.Type == typeMark:
-				p.marks <- struct{}{}
-			case f.Type == frames.TypeTrace:
-				pass(f)
-			}
-		}
+		defer close(p.ended)
+		p.take(pass)
+		close(p.done)
+		_ = r.SetReadDeadline(time.Time{})
+		_, _ = io.Copy(io.Discard, r) // who goes on writing is not held up
 	}()
 	return p, nil
 }
 
-// flush waits for the records written so far. A bootstrap that was killed within a record has lost the rest.
+// take passes records on until what comes is none.
+func (p *tracePipe) take(pass func(frames.Frame)) {
+	in := frames.NewReader(p.read, mostTraced)
+	for {
+		f, err := in.Read()
+		switch {
+		case err != nil:
+			return
+		case f.Type == typeMark:
+			p.marks <- struct{}{}
+		case f.Type == frames.TypeTrace:
+			pass(f)
+		}
+	}
+}
+
+// flush waits for the records written so far. A mark that comes in the midst of a record, whose writer was killed or is
+// none of ours, is swallowed by it: then there is an end to the waiting, and to the records.
 func (p *tracePipe) flush() {
+	select {
+	case <-p.done:
+		return
+	default:
+	}
 	if err := p.out.Write(frames.Cancel{Type: typeMark}, nil); err != nil {
 		return
 	}
+	grace := time.NewTimer(traceGrace)
+	defer grace.Stop()
 	select {
 	case <-p.marks:
 	case <-p.done:
+	case <-grace.C:
+		_ = p.read.SetReadDeadline(time.Now())
+		<-p.done
 	}
 }
 
 func (p *tracePipe) close() {
 	p.write.Close()
 	p.read.Close()
-	<-p.done
+	<-p.ended
 }
 
 // passTrace hands a record on to the host as it is.

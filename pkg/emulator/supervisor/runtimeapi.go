@@ -31,7 +31,11 @@ func (s *supervisor) routes() http.Handler {
 func bareMethodErrors(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, pattern := mux.Handler(r)
-		if pattern != "" {
+		switch {
+		case pattern != "" && r.Method == http.MethodHead: // the mux takes it for a GET, and an event would be lost with it
+			w.WriteHeader(http.StatusMethodNotAllowed)
+			return
+		case pattern != "":
 			mux.ServeHTTP(w, r)
 			return
 		}
@@ -108,23 +112,21 @@ func (s *supervisor) next(w http.ResponseWriter, r *http.Request) {
 	if e == nil {
 		return
 	}
-	offered, refused := e.askNext()
+	o, refused := e.askNext()
 	if refused != nil {
 		refused.write(w)
 		return
 	}
 	select {
-	case <-offered:
+	case <-o.made:
 	case <-e.gone:
 		http.Error(w, "Container error. Non-recoverable state. Runtime should exit promptly.", http.StatusInternalServerError)
 		return
 	case <-r.Context().Done():
 		return
 	}
-	e.mu.Lock()
-	inv := e.current
-	e.state = stateRunning
-	e.mu.Unlock()
+	inv := o.inv
+	e.hand(inv)
 	for _, pair := range inv.header() {
 		if pair[1] != "" {
 			w.Header()[http.CanonicalHeaderKey(pair[0])] = []string{pair[1]}
@@ -135,7 +137,7 @@ func (s *supervisor) next(w http.ResponseWriter, r *http.Request) {
 }
 
 // askNext moves the runtime to Ready: INIT is over, or the last invocation is.
-func (e *environment) askNext() (offered <-chan struct{}, refused *apiError) {
+func (e *environment) askNext() (*offer, *apiError) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch e.state {
@@ -145,7 +147,7 @@ func (e *environment) askNext() (offered <-chan struct{}, refused *apiError) {
 	case stateResponseSent:
 		e.state = stateReady
 		last := e.current
-		e.current, e.offered = nil, make(chan struct{})
+		e.current, e.offered = nil, newOffer()
 		close(last.released)
 	case stateReady, stateRunning:
 	default:
@@ -153,6 +155,15 @@ func (e *environment) askNext() (offered <-chan struct{}, refused *apiError) {
 		return nil, &err
 	}
 	return e.offered, nil
+}
+
+// hand moves the runtime to Running. Of two that waited for one event, the second may come when it is answered already.
+func (e *environment) hand(inv *invocation) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.state == stateReady && e.current == inv {
+		e.state = stateRunning
+	}
 }
 
 // begin checks the request ID first and the state after it, as AWS does, and moves the runtime to state.
@@ -205,7 +216,7 @@ func (s *supervisor) response(w http.ResponseWriter, r *http.Request) {
 		e.finish(inv, answer{payload: errorBody(runtimeapi.ErrorResponseTooLarge, message), errorType: runtimeapi.ErrorResponseTooLarge})
 		errTooLarge.write(w)
 	default:
-		e.finish(inv, streamedError(r, answer{payload: body, contentType: r.Header.Get("Content-Type")}))
+		e.finish(inv, streamedError(r, answer{payload: body, contentType: bounded(r.Header, "Content-Type")}))
 		accepted(w)
 	}
 }
@@ -213,17 +224,24 @@ func (s *supervisor) response(w http.ResponseWriter, r *http.Request) {
 // streamedError makes an error of a stream whose trailers say that it failed in the middle.
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html#runtimes-custom-response-streaming
 func streamedError(r *http.Request, a answer) answer {
-	errorType := r.Trailer.Get(runtimeapi.HeaderErrorType)
-	if errorType == "" {
+	if a.errorType = bounded(r.Trailer, runtimeapi.HeaderErrorType); a.errorType == "" {
 		return a
 	}
-	a.errorType = errorType
 	body, err := base64.StdEncoding.DecodeString(r.Trailer.Get(runtimeapi.HeaderErrorBody))
 	if err != nil || len(body) == 0 {
-		body = errorBody(errorType, "")
+		body = errorBody(a.errorType, "The response ended with an error that says nothing")
 	}
 	a.payload, a.contentType = body, "application/json"
 	return a
+}
+
+// bounded gives a header that goes on to the host, in a header of its own. One that goes on for ever counts as none.
+func bounded(h http.Header, name string) string {
+	value := h.Get(name)
+	if len(value) > longestWord {
+		return ""
+	}
+	return value
 }
 
 // mostDrained is how much of a response that is too large is read on, so that its sender hears the answer.
@@ -282,15 +300,19 @@ func (s *supervisor) initErrorPosted(w http.ResponseWriter, r *http.Request) {
 
 // readError reads an error document; it goes to the caller byte for byte, but for an X-Ray cause in it.
 func readError(r *http.Request, unknown string) answer {
-	body, _, err := readBody(r)
+	body, size, err := readBody(r)
 	if err != nil {
 		return answer{payload: errorBody(unknown, "The error document ended before it was whole"), errorType: unknown}
+	}
+	reported := runtimeapi.HeaderType(bounded(r.Header, runtimeapi.HeaderErrorType), unknown)
+	if size > runtimeapi.MaxResponse { // whoever caused it still learns which error it was
+		message := fmt.Sprintf("Error document size (%d bytes) exceeded maximum allowed payload size (%d bytes).", size, runtimeapi.MaxResponse)
+		body = errorBody(reported, message)
 	}
 	if r.Header.Get("Content-Type") == runtimeapi.ContentTypeErrorCause {
 		body = withoutCause(body)
 	}
-	reported := r.Header.Get(runtimeapi.HeaderErrorType)
-	return answer{payload: body, contentType: "application/json", errorType: runtimeapi.HeaderType(reported, unknown)}
+	return answer{payload: body, contentType: "application/json", errorType: reported}
 }
 
 // withoutCause strips errorCause, which is for X-Ray and not for the caller.

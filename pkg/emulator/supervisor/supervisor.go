@@ -180,7 +180,7 @@ func (s *supervisor) serve(ctx context.Context, f frames.Frame) error {
 		return s.fault(err)
 	}
 	inv := newInvocation(told, f.Payload, s.config)
-	s.log(frames.SourcePlatform, inv.id, startLine(inv))
+	s.log(frames.SourcePlatform, inv.id, "START RequestId: "+inv.id+" Version: "+s.config.FunctionVersion)
 	report := s.run(ctx, inv)
 	if ctx.Err() != nil {
 		return ctx.Err()
