@@ -78,19 +78,43 @@ func install(t testing.TB, language string) string {
 	if _, err := exec.LookPath(interpreters[language]); err != nil {
 		t.Skipf("no %s on this machine", interpreters[language])
 	}
-	tree, err := runtimes.Files(language)
+	return filepath.Join(layers, language, "language-runtime", "language-runtime")
+}
+
+// layers has a folder for each language runtime. They are written before any test starts a process: one that is forked
+// while a program is still open for writing keeps it busy.
+var layers string
+
+func TestMain(m *testing.M) { os.Exit(withLayers(m.Run)) }
+
+func withLayers(run func() int) int {
+	dir, err := os.MkdirTemp("", "runtimes-")
+	if err == nil {
+		layers = dir
+		defer os.RemoveAll(dir)
+		err = writeLayers(dir)
+	}
 	if err != nil {
-		t.Fatal(err)
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
-	dir := t.TempDir()
-	if err := os.CopyFS(dir, tree); err != nil {
-		t.Fatal(err)
+	return run()
+}
+
+func writeLayers(dir string) error {
+	for _, language := range runtimes.Names() {
+		tree, err := runtimes.Files(language)
+		if err != nil {
+			return err
+		}
+		if err := os.CopyFS(filepath.Join(dir, language), tree); err != nil {
+			return err
+		}
+		if err := os.Chmod(filepath.Join(dir, language, "language-runtime", "language-runtime"), 0o755); err != nil {
+			return err
+		}
 	}
-	program := filepath.Join(dir, "language-runtime", "language-runtime")
-	if err := os.Chmod(program, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return program
+	return nil
 }
 
 // start starts a language runtime with a handler of testdata. extra is more environment.

@@ -80,7 +80,7 @@ func TestErrorJSON(t *testing.T) {
 }
 
 func TestHeaderType(t *testing.T) {
-	for _, kept := range []string{"Runtime.ExitError", "Function.Timeout", "Extension.Crash", "Sandbox.Timedout", "Runtime.Ab.c"} {
+	for _, kept := range []string{"Runtime.ExitError", "Function.Timeout", "Runtime.Ab.c"} {
 		if got := runtimeapi.HeaderType(kept, "other"); got != kept {
 			t.Errorf("%s becomes %s", kept, got)
 		}

@@ -18,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -34,7 +35,7 @@ const (
 	envRole = "TEST_ROLE" // bootstrap or supervisor
 	envOpt  = "TEST_OPT"
 	envTask = "TEST_TASK"
-	envMark = "TEST_MARK" // of all processes of one test
+	envMark = "TEST_MARK" // of all processes of one bootstrap
 )
 
 func TestMain(m *testing.M) {
@@ -201,9 +202,11 @@ func marked(mark string) (pids []int) {
 	return pids
 }
 
-// mark gives a test's mark, and wants no process with it at the end.
+var marks atomic.Int64
+
+// mark gives a mark for what a test starts, and wants no process with it at the end.
 func mark(t testing.TB) string {
-	mark := strings.ReplaceAll(t.Name(), "=", "_")
+	mark := fmt.Sprint(marks.Add(1))
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()

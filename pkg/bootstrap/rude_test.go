@@ -187,7 +187,7 @@ func TestMargin(t *testing.T) {
 	})
 	t.Run("own", func(t *testing.T) {
 		t.Parallel()
-		f := newLayer(t).speaks(hangs).begin(options{timeout: 3 * time.Second, env: map[string]string{"SOR_MARGIN_MS": "1000"}})
+		f := newLayer(t).speaks(hangs).begin(options{timeout: 3 * time.Second, env: map[string]string{"SOR_MARGIN_MS": "950"}})
 		f.fails(`{}`, "Function.Timeout", "did not answer within 2.0")
 		f.pid()
 	})

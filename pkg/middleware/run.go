@@ -125,7 +125,7 @@ type wiring struct {
 // wire makes the pipes for an input of size bytes.
 func wire(respond bool, size int) (*wiring, error) {
 	w := &wiring{flood: make(chan struct{})}
-	w.stdout.expect = min(size, maxOutput) + 1 // as much as came in, and a newline
+	w.stdout.expect = min(size, maxOutput) + 1         // as much as came in, and a newline
 	gaveUp := sync.OnceFunc(func() { close(w.flood) }) // either may, or both at once
 	w.stdout.flood, w.response.flood = gaveUp, gaveUp
 	outputs := 2
