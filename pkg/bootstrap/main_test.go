@@ -206,14 +206,15 @@ var marks atomic.Int64
 
 // mark gives a mark for what a test starts, and wants no process with it at the end.
 func mark(t testing.TB) string {
-	mark := fmt.Sprint(marks.Add(1))
+	mark := fmt.Sprintf("%d-%d", os.Getpid(), marks.Add(1))
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		for left := marked(mark); len(left) > 0; left = marked(mark) {
 			if ctx.Err() != nil {
-				t.Errorf("processes are left: %v", left)
 				for _, pid := range left {
+					command, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+					t.Errorf("process %d is left: %q", pid, command)
 					syscall.Kill(pid, syscall.SIGKILL)
 				}
 				break

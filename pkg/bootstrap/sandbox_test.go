@@ -181,10 +181,13 @@ func (f *function) fails(event, errorType string, texts ...string) *runtimeapi.E
 	return document
 }
 
-// gone waits until a process has ended.
+// gone waits until a process has ended and was reaped: with threads, its first one may end before it.
 func (f *function) gone(pid int) {
 	f.t.Helper()
-	eventually(f.t, f.ctx, fmt.Sprintf("process %d has ended", pid), func() bool { return !alive(pid) })
+	eventually(f.t, f.ctx, fmt.Sprintf("process %d has ended", pid), func() bool {
+		_, err := os.Stat(fmt.Sprintf("/proc/%d", pid))
+		return err != nil
+	})
 }
 
 // language puts one of the project's language runtimes into the layer, and the functions of testdata into the task.
