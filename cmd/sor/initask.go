@@ -54,7 +54,7 @@ func (u *ui) ask(ctx context.Context, in io.Reader, question string) (string, er
 	select {
 	case <-ctx.Done():
 		u.line("")
-		return "", ctx.Err()
+		return "", fail(exitInterrupted, "", errors.New("interrupted"))
 	case r := <-replies:
 		if r.err != nil && r.line == "" {
 			u.line("")

@@ -116,6 +116,10 @@ func (c *Client) Close() {
 	c.idle = nil
 }
 
+// linger is how long the rest of a request may take to leave when its response is here. A server that answers before it has
+// read all, and keeps the connection, may never read it.
+const linger = 100 * time.Millisecond
+
 // exchange sends and receives. The request is written while the response is awaited: a server may answer, 413 for example,
 // before it has read all.
 func (k *conn) exchange(ctx context.Context, req *Request, maxBody int64) (resp *Response, keep bool, err error) {
@@ -143,8 +147,12 @@ func (k *conn) exchange(ctx context.Context, req *Request, maxBody int64) (resp 
 		}()
 	}
 	resp, keep, err = k.receive(req.Method, maxBody)
-	if err != nil || !keep {
+	switch {
+	case err != nil || !keep:
 		k.SetWriteDeadline(time.Unix(1, 0)) // nobody reads the rest
+	case len(written) == 0:
+		k.SetWriteDeadline(time.Now().Add(linger))
+		defer k.SetWriteDeadline(time.Time{})
 	}
 	if werr := <-written; werr != nil {
 		keep = false
@@ -195,7 +203,7 @@ func (req *Request) head(host string) ([]byte, error) {
 
 // receive reads one response; informational ones are skipped.
 func (k *conn) receive(method string, maxBody int64) (*Response, bool, error) {
-	for {
+	for range maxInformational + 1 {
 		if _, err := k.reader.Peek(1); err != nil {
 			return nil, false, midway(err)
 		}
@@ -224,6 +232,7 @@ func (k *conn) receive(method string, maxBody int64) (*Response, bool, error) {
 		}
 		return resp, keep, err
 	}
+	return nil, false, broken("over %d informational responses", maxInformational)
 }
 
 // parseStatus reads "HTTP/1.1 200 OK"; old says that it is HTTP/1.0.

@@ -19,6 +19,8 @@ import (
 const (
 	maxLine    = 128 * 1024 // of a status, header or chunk line: a client context alone may have 3.5 KB, an error cause 64 KB
 	maxHeaders = 256
+
+	maxInformational = 16 // responses before one that is an answer
 )
 
 // Header is a list of fields in order. Names are compared without case.
