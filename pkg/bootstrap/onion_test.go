@@ -166,8 +166,9 @@ after1) printf '\xff\x00' ;;
 error*) printf '{"errorType":"Other","errorMessage":"m"}' ;;
 esac
 `)
+	limit := 3 * time.Second
 	only := func(only string) *function {
-		return l.begin(options{timeout: time.Second, trace: true, env: map[string]string{"SOR_ONLY": only, "SLSMIDDLEWARES": "gone"}})
+		return l.begin(options{timeout: limit, trace: true, env: map[string]string{"SOR_ONLY": only, "SLSMIDDLEWARES": "gone"}})
 	}
 	f := only("m/before")
 	f.says("1", `{"unchanged":true,"respond":false}`)
@@ -181,6 +182,7 @@ esac
 	if len(f.traces) != 7 {
 		t.Errorf("got %d records, want 7", len(f.traces))
 	}
+	limit = 20 * time.Second
 	only("m?/after").says("1", `{"unchanged":false,"respond":false,"outputBase64":"/wA="}`)
 	only("m/error").fails("{}", "Runtime.MiddlewareError", "it has no such hook")
 	only("m").fails("{}", "Runtime.MiddlewareError", "it has no such hook")

@@ -117,7 +117,7 @@ done
 
 func TestFloodsTheLog(t *testing.T) {
 	t.Parallel()
-	f := newLayer(t).speaks(`head -c 100000000 /dev/zero | tr '\0' x | fold -w 100000 >&2; say result 1`).begin(options{})
+	f := newLayer(t).speaks(`printf -v line '%50000s' ''; yes "$line" | head -c 100000000 >&2; say result 1`).begin(options{timeout: patience})
 	f.log.discard = true
 	f.says(`{}`, "1")
 	if got := f.log.size; got < 100_000_000 {

@@ -74,6 +74,6 @@ func (t *tracer) write(s middleware.Stage) {
 		Truncated: len(s.Payload) > mostTraced,
 	}
 	payload := s.Payload[:min(len(s.Payload), mostTraced)]
-	// Who asked for records and does not read them gets none: the invocation goes on.
+	// Who asked for records and hung up gets none: the invocation goes on.
 	_ = t.out.Write(record, payload)
 }

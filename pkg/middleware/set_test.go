@@ -144,8 +144,11 @@ func TestConcurrency(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if got, want := strings.Count(l.logs(), "id: request-7\n"), 6; got != want {
-		t.Errorf("%d lines of stderr of one request ID, want %d", got, want)
+	for i := range 16 {
+		line := fmt.Sprintf("id: request-%d\n", i)
+		if got, want := strings.Count(l.logs()+"\n", line), 6; got != want {
+			t.Errorf("%d times %q in the log, want %d", got, line, want)
+		}
 	}
 }
 

@@ -24,11 +24,12 @@ func briefly(t *testing.T) context.Context {
 
 func TestOwnTimeLimit(t *testing.T) {
 	for _, hook := range []string{"before", "after"} {
+		l := newLayer(t)
+		l.manifest("a", `{"timeoutMs":1000}`)
+		l.script("a", `[ $1 != `+hook+` ] || { echo waiting >&2; sleep 1000; }`)
 		t.Run(hook, func(t *testing.T) {
 			t.Parallel()
-			l := newLayer(t)
-			l.manifest("a", `{"timeoutMs":1000}`)
-			l.script("a", `[ $1 != `+hook+` ] || { echo waiting >&2; sleep 1000; }`)
+			l.t = t
 			done := within(t, soon)
 			_, err := l.invoke("a", echo, `{}`)
 			done()
@@ -51,11 +52,12 @@ func TestInvocationTime(t *testing.T) {
 		{"a?", `{}`}, {"a?", `{"timeoutMs":60000}`}, {"a", `{"required":false}`}, // nobody is skipped any more
 	} {
 		for _, hook := range []string{"before", "after"} {
+			l := newLayer(t) // written before the first of them forks: a file is busy while a fork has it open for writing
+			l.manifest("a", test.manifest)
+			l.script("a", `[ $1 != `+hook+` ] || { echo waiting >&2; sleep 1000; }`)
 			t.Run(test.list+" "+test.manifest+" "+hook, func(t *testing.T) {
 				t.Parallel()
-				l := newLayer(t)
-				l.manifest("a", test.manifest)
-				l.script("a", `[ $1 != `+hook+` ] || { echo waiting >&2; sleep 1000; }`)
+				l.t = t
 				done := within(t, soon)
 				_, err := l.invokeIn(briefly(t), test.list, echo, `{}`)
 				done()
