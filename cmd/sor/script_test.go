@@ -32,6 +32,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("SOR_BOOTSTRAP", programs["bootstrap"])
 			env.Setenv("SOR_SUPERVISOR", programs["supervisor"])
 			env.Setenv("SOR_CACHE", cacheDir)
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // else each sor of a test under -race sleeps a second at its end
 			env.Setenv("SOR_TEST_IMAGE", os.Getenv("SOR_TEST_IMAGE"))
 			env.Setenv("XDG_CONFIG_HOME", filepath.Join(env.WorkDir, ".config"))
 			for _, key := range []string{"GOCACHE", "GOMODCACHE", "GOFLAGS", "GOPROXY", "PATH"} {
