@@ -104,7 +104,9 @@ func checkDocker(ctx context.Context) check {
 		}
 		return check{"docker", "warn", err.Error(), fix}
 	}
-	defer box.Close()
+	if err := box.Close(); err != nil {
+		return check{"docker", "warn", err.Error(), ""}
+	}
 	return check{"docker", "ok", "an engine answers at " + box.Engine(), ""}
 }
 

@@ -62,7 +62,7 @@ Exit codes: 0 it ran, 2 there is no such middleware or the event is wrong, 3 no 
 	return cmd
 }
 
-func runMiddleware(ctx context.Context, screen *ui, cmd *cobra.Command, o invokeOptions, name, hook string) error {
+func runMiddleware(ctx context.Context, screen *ui, cmd *cobra.Command, o invokeOptions, name, hook string) (err error) {
 	if !slices.Contains(hooks, hook) {
 		return fail(exitUsage, alternatives("hooks", hook, hooks), fmt.Errorf("there is no hook %q", hook))
 	}
@@ -100,7 +100,11 @@ func runMiddleware(ctx context.Context, screen *ui, cmd *cobra.Command, o invoke
 	if err := session.start(ctx); err != nil {
 		return err
 	}
-	defer session.close()
+	defer func() {
+		if closeErr := session.close(); err == nil {
+			err = closeErr
+		}
+	}()
 	result, err := session.invoke(ctx, events[0])
 	if err != nil {
 		return err

@@ -128,7 +128,7 @@ func (w *workspace) sizeTable(output layer.Output) {
 	fmt.Fprintf(tab, "%s\t%s\t  in all\n", megabytes(output.UnzippedBytes), megabytes(output.ZipBytes))
 	fmt.Fprintf(tab, "%s\t%s\t  Lambda allows (unzipped with the function's code and other layers; zip by direct upload)\n",
 		megabytes(layer.MaxUnzipped), megabytes(layer.MaxZip))
-	tab.Flush()
+	_ = tab.Flush() // into memory
 	w.line("   unzipped    zip")
 	w.line(strings.TrimRight(table.String(), "\n"))
 }

@@ -24,7 +24,6 @@ type ui struct {
 	colour  bool
 	quiet   bool
 	verbose bool
-	json    bool // errors as one JSON object on stdout: see invoke --json
 	bar     bool // a progress bar is on the last line
 }
 

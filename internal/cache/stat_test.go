@@ -81,7 +81,7 @@ func TestStatRacy(t *testing.T) {
 		t.Fatal(err)
 	}
 	deadline := time.Now().Add(10 * time.Second)
-	for cache.Stat(file) != cache.Stat(file) {
+	for first := cache.Stat(file); first != cache.Stat(file); first = cache.Stat(file) {
 		if time.Now().After(deadline) {
 			t.Fatal("never settles")
 		}

@@ -147,8 +147,7 @@ func TestKeepAlive(t *testing.T) {
 			t.Fatalf("invocation %d came on the connections %d and %d, want 1", i, r.connection, answer.connection)
 		}
 	}
-	f.next().reply("200 OK", headers("id-2")+"Connection: close\r\n", `{}`)
-	f.become("running", "id-2")
+	f.next().handWith("id-2", headers("id-2")+"Connection: close\r\n", `{}`)
 	if r := f.wait(pathOf("id-2", "response")); r.connection != 2 {
 		t.Errorf("connection %d, want a new one", r.connection)
 	} else {
@@ -364,11 +363,6 @@ func TestEmptyEvent(t *testing.T) {
 	f := newFake(t, newLayer(t).speaks(`say result "[${#payload}]"`)).start()
 	f.next().handWith("id", headers("id"), "")
 	if got := string(f.wait(pathOf("id", "response")).accept()); got != "[0]" {
-		t.Errorf("got %s", got)
-	}
-	f.next().reply("200 OK", headers("id-2"), "") // content length 0
-	f.become("running", "id-2")
-	if got := string(f.wait(pathOf("id-2", "response")).accept()); got != "[0]" {
 		t.Errorf("got %s", got)
 	}
 	f.next()

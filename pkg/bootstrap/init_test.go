@@ -152,7 +152,7 @@ func TestSlowInit(t *testing.T) {
 	r := f.next() // though the handler is not loaded: Lambda's time for init is over
 	f.log.wait(t, f.ctx, "the handler is not loaded yet")
 	r.handWith("id-1", headersFor("id-1", time500), `{}`)
-	if got := f.failure("id-1", "Function.Timeout"); !strings.Contains(got, "the language runtime did not load its handler within 0.4") {
+	if got := f.failure("id-1", "Function.Timeout"); !strings.Contains(got, "the language runtime did not load its handler within 0.") {
 		t.Errorf("got %s", got)
 	}
 	l.file(gate, "")

@@ -142,7 +142,8 @@ func (r *languageRuntime) handle(ctx context.Context, inv *invocation, told *mid
 func (r *languageRuntime) conclude(ctx context.Context, l *life, a answer, sent <-chan error) (middleware.Response, *runtimeapi.Error) {
 	if sent != nil {
 		select {
-		case <-sent:
+		case err := <-sent:
+			l.useless = err != nil // it did not read the whole of it, and won't
 		case <-ctx.Done():
 			l.useless = true
 		}

@@ -109,7 +109,7 @@ func (t *text) syntaxError(err error) Error {
 			cause = "found a tab character" // it has several names
 		}
 	} else if match := parserLine.FindStringSubmatch(err.Error()); match != nil {
-		fmt.Sscan(match[1], &line) // digits
+		_, _ = fmt.Sscan(match[1], &line) // digits
 	}
 	for _, known := range syntaxCauses {
 		if strings.Contains(cause, known.parser) {

@@ -3,6 +3,7 @@
 package supervisor_test
 
 import (
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -101,7 +102,10 @@ func TestNextWaits(t *testing.T) {
 	}
 	conn.Close()
 	dials := 0
-	transport := &http.Transport{Dial: func(network, address string) (net.Conn, error) { dials++; return net.Dial(network, address) }}
+	transport := &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		dials++
+		return (&net.Dialer{}).DialContext(ctx, network, address)
+	}}
 	defer transport.CloseIdleConnections()
 	p.http = &http.Client{Transport: transport}
 	last := func() *emulator.Result { return nil }
