@@ -91,8 +91,7 @@ func TestLanguagesKeepState(t *testing.T) {
 func TestLanguagesHang(t *testing.T) {
 	t.Parallel()
 	everyLanguage(t, func(t *testing.T, l *layer, language string) {
-		// The margin is for a machine on which four busy loops and other tests run at the same time.
-		f := l.begin(options{handler: "handler.work", timeout: 6 * time.Second, env: map[string]string{"SOR_MARGIN_MS": "2000"}})
+		f := l.begin(options{handler: "handler.work", timeout: 5 * time.Second})
 		for _, how := range []string{"hang", "busy"} {
 			before := f.state()
 			file := filepath.Join(t.TempDir(), "pids")

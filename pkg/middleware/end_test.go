@@ -7,6 +7,7 @@ package middleware_test
 import (
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -129,11 +130,7 @@ func TestDaemonForgotten(t *testing.T) {
 		t.Fatal(err)
 	}
 	pid := l.pid("pid")
-	daemon, err := os.FindProcess(pid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	daemon.Kill()
+	syscall.Kill(pid, syscall.SIGKILL)
 	poll(t, "it does not end", func() bool { return !alive(pid) })
 	if _, err := set.Chain(echo)(t.Context(), invocation(), []byte(`{}`)); err != nil {
 		t.Fatal(err)

@@ -168,7 +168,7 @@ func TestNothingIsLeft(t *testing.T) {
 	scripts := map[string]string{
 		"cat": "cat", "unread": "exit 0", "respond": "echo 1 >&3", "status": "exit 3", "slow": "sleep 1000", "flood": "yes",
 		"text": "echo no JSON", "group": "sleep 1000 &", "closes": "exec <&- >&- 2>&- 3>&-", "nested": "(sleep 1000 & sleep 1000) & exit 0",
-		"holds": `setsid sleep 1000 & echo $! >>"$DIR/pids"; while [ "$(cut -d' ' -f5 /proc/$!/stat)" != $! ]; do :; done`,
+		"holds": `setsid sleep 1000 & while [ "$(cut -d' ' -f5 /proc/$!/stat)" != $! ]; do :; done`,
 	}
 	var names []string
 	for name, script := range scripts {
@@ -188,14 +188,7 @@ func TestNothingIsLeft(t *testing.T) {
 		}
 		_, err := vanishing.Chain(echo)(t.Context(), invocation(), []byte(large))
 		wantError(t, err, runtimeapi.ErrorMiddleware, "starting it")
-		for _, pid := range strings.Fields(l.told("pids")) {
-			var n int
-			fmt.Sscan(pid, &n)
-			if daemon, err := os.FindProcess(n); err == nil {
-				daemon.Kill()
-				gone(t, n)
-			}
-		}
+		process.KillOrphans(nil) // the daemons
 	}
 	round() // what is made once is there now
 	ignore := goleak.IgnoreCurrent()

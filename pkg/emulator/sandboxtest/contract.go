@@ -33,6 +33,7 @@ func Run(t *testing.T, s Subject) {
 		{"Exit", testExit},
 		{"SignalToSupervisor", testSignalToSupervisor},
 		{"Memory", testMemory},
+		{"Witness", testWitness},
 		{"Facts", testFacts},
 		{"End", testEnd},
 		{"Cancel", testCancel},

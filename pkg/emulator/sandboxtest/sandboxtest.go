@@ -35,7 +35,7 @@ type Subject struct {
 	Left func(t *testing.T, pid int) []string
 }
 
-// programs is a directory with the static programs supervisor and probe.
+// programs is a directory with the static programs supervisor, probe and witness.
 var programs string
 
 // Main is the TestMain of a package that calls Run: it builds what runs in the sandboxes. Programs that are built already
@@ -70,10 +70,10 @@ func run(m *testing.M) int {
 // Programs is the directory with the programs that run in the sandboxes, once Main has begun.
 func Programs() string { return programs }
 
-// Build builds supervisor and probe into dir.
+// Build builds supervisor, probe and witness into dir.
 func Build(dir string) error {
 	const module = "github.com/serverless/open-runtime/"
-	for name, pkg := range map[string]string{"supervisor": "cmd/supervisor", "probe": "pkg/emulator/sandboxtest/probe"} {
+	for name, pkg := range map[string]string{"supervisor": "cmd/supervisor", "probe": "pkg/emulator/sandboxtest/probe", "witness": "pkg/emulator/sandboxtest/witness"} {
 		build := exec.Command("go", "build", "-o", filepath.Join(dir, name), module+pkg)
 		build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOFLAGS=-buildvcs=false")
 		if out, err := build.CombinedOutput(); err != nil {

@@ -1,0 +1,96 @@
+// Witness is a function on AWS's own client for Go, with nothing of this project in it: what the emulator and the project's
+// own programs could both get wrong, it would show. It is built as the bootstrap of a function.
+//
+// An event is {"op": WHAT, ...}.
+// https://docs.aws.amazon.com/lambda/latest/dg/golang-handler.html
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+)
+
+type event struct {
+	Op    string `json:"op"`
+	Bytes int    `json:"bytes"`
+}
+
+// count is the state that a warm environment keeps.
+var count int
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == "linger" {
+		select {} // a daemon that an invocation left behind
+	}
+	lambda.Start(handle)
+}
+
+func handle(ctx context.Context, raw json.RawMessage) (any, error) {
+	var e event
+	if json.Unmarshal(raw, &e) != nil {
+		return raw, nil
+	}
+	switch e.Op {
+	case "context":
+		return tell(ctx), nil
+	case "count":
+		count++
+		return count, nil
+	case "error":
+		return nil, errors.New("out of cheese")
+	case "panic":
+		panic("mice")
+	case "exit3":
+		os.Exit(3)
+	case "exit0":
+		os.Exit(0)
+	case "kill":
+		return nil, syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	case "hang":
+		// A process in a group of its own, which the end of the invocation must reach as well.
+		daemon := exec.Command("/var/task/bootstrap", "linger")
+		daemon.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		if err := daemon.Start(); err != nil {
+			return nil, err
+		}
+		select {}
+	case "big":
+		return strings.Repeat("x", e.Bytes-2), nil // and two quotes
+	case "stream":
+		return io.MultiReader(strings.NewReader("one "), strings.NewReader("two")), nil
+	case "streamError":
+		return io.MultiReader(strings.NewReader("one "), broken{}), nil
+	case "print":
+		fmt.Print("without a newline")
+	}
+	return raw, nil
+}
+
+// tell gives what the client made of the headers and the environment.
+func tell(ctx context.Context) map[string]any {
+	lc, _ := lambdacontext.FromContext(ctx)
+	deadline, _ := ctx.Deadline()
+	return map[string]any{
+		"requestId": lc.AwsRequestID, "arn": lc.InvokedFunctionArn, "tenant": lc.TenantID,
+		"client": lc.ClientContext.Client.AppTitle, "custom": lc.ClientContext.Custom["k"], "identity": lc.Identity.CognitoIdentityID,
+		"trace": os.Getenv("_X_AMZN_TRACE_ID"), "leftMs": time.Until(deadline).Milliseconds(),
+		"name": lambdacontext.FunctionName, "version": lambdacontext.FunctionVersion, "memoryMB": lambdacontext.MemoryLimitInMB,
+		"logGroup": lambdacontext.LogGroupName,
+	}
+}
+
+// broken is a stream that fails in the middle.
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, errors.New("no more") }
