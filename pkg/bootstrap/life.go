@@ -5,6 +5,7 @@ package bootstrap
 // One life of the language runtime: a process, and what is said to it and by it.
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -18,8 +19,12 @@ import (
 	"github.com/serverless/open-runtime/pkg/middleware"
 )
 
-// lastWords is how long an exit and the end of the answers may be apart: who sees one waits for the other.
-const lastWords = 250 * time.Millisecond
+// An exit and the end of the answers may be apart, and who sees one waits for the other: for what the pipe still holds, and
+// for an exit, which takes its time where a function has a tenth of a processor.
+const (
+	lastWords = 250 * time.Millisecond
+	lastSteps = 2 * time.Second
+)
 
 type life struct {
 	child   *process.Child // nil if it could not be started
@@ -64,7 +69,7 @@ func (l *life) listen() {
 		if own, ok := errors.AsType[*runtimeapi.Error](err); ok {
 			l.refused = own
 		} else {
-			l.refused = l.death("", "it was ready")
+			l.refused = l.death(context.Background(), "", "it was ready")
 		}
 		close(l.opened)
 		return
@@ -150,17 +155,18 @@ func (l *life) isOver() bool {
 }
 
 // death says truthfully why no answer came, or will come, for the invocation id. Exits are told in Lambda's words. before
-// is what it did not come to.
-func (l *life) death(id, before string) *runtimeapi.Error {
+// is what it did not come to. ctx bounds the wait for an exit.
+func (l *life) death(ctx context.Context, id, before string) *runtimeapi.Error {
 	if broken, ok := errors.AsType[*frames.ProtocolError](l.cause); ok {
 		return &runtimeapi.Error{Type: errorProtocol, Message: fmt.Sprintf("language runtime, before %s: %v", before, broken)}
 	}
-	timer := time.NewTimer(lastWords)
+	timer := time.NewTimer(lastSteps)
 	defer timer.Stop()
 	select {
 	case <-l.child.Exited():
 		return exitError(id, l.child.Exit())
 	case <-timer.C:
+	case <-ctx.Done():
 	}
 	what := "closed its end of the pipe that its answers go to"
 	if l.cause != nil && !errors.Is(l.cause, io.EOF) {

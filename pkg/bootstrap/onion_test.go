@@ -144,7 +144,7 @@ func TestMiddlewareTimeout(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "pid")
 	l := newLayer(t).echoes().file("middlewares/m", "#!/bin/bash\nread -r p\n[[ $1 == after && $p == 1 ]] && echo $$ >\"$FILE\" && sleep 300\n:\n")
-	f := l.begin(options{timeout: 3 * time.Second, env: map[string]string{"SLSMIDDLEWARES": "m?", "FILE": file}})
+	f := l.begin(options{timeout: 3 * time.Second, env: map[string]string{"SLSMIDDLEWARES": "m?", "FILE": file, "SOR_MARGIN_MS": "1500"}})
 	f.fails("1", "Function.Timeout", "middleware m, after: ")
 	f.gonePIDs(file, 1)
 	f.says("2", "2")
@@ -168,7 +168,7 @@ esac
 `)
 	limit := 3 * time.Second
 	only := func(only string) *function {
-		return l.begin(options{timeout: limit, trace: true, env: map[string]string{"SOR_ONLY": only, "SLSMIDDLEWARES": "gone"}})
+		return l.begin(options{timeout: limit, trace: true, env: map[string]string{"SOR_ONLY": only, "SLSMIDDLEWARES": "gone", "SOR_MARGIN_MS": "1500"}})
 	}
 	f := only("m/before")
 	f.says("1", `{"unchanged":true,"respond":false}`)

@@ -50,7 +50,7 @@ func TestRudeRuntimes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := newLayer(t).speaks(own + test.does).begin(options{timeout: 3 * time.Second})
+			f := newLayer(t).speaks(own + test.does).begin(options{timeout: 4 * time.Second, env: map[string]string{"SOR_MARGIN_MS": "2000"}})
 			before := f.pid()
 			f.fails(`"now"`, test.errorType, test.wants...)
 			if after := f.pid(); name != "noError" {
@@ -176,8 +176,8 @@ func TestMargin(t *testing.T) {
 	hangs := own + `sleep 300`
 	t.Run("none", func(t *testing.T) {
 		t.Parallel()
-		f := newLayer(t).speaks(hangs).begin(options{timeout: time.Second, env: map[string]string{"SOR_MARGIN_MS": "0"}})
-		f.fails(`{}`, "Sandbox.Timedout", "Task timed out after 1.00 seconds")
+		f := newLayer(t).speaks(hangs).begin(options{timeout: 5 * time.Second, env: map[string]string{"SOR_MARGIN_MS": "0"}})
+		f.fails(`{}`, "Sandbox.Timedout", "Task timed out after 5.00 seconds")
 		f.pid()
 	})
 	for margin, wants := range map[string]float64{"2000": 1.5, "1000": 2} { // half of the time at the most

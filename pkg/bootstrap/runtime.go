@@ -128,7 +128,7 @@ func (r *languageRuntime) handle(ctx context.Context, inv *invocation, told *mid
 			default:
 			}
 			l.forget()
-			return middleware.Response{}, l.death(id, "it answered")
+			return middleware.Response{}, l.death(ctx, id, "it answered")
 		case <-ctx.Done():
 			if sent == nil {
 				l.cancel(id)
