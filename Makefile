@@ -1,6 +1,5 @@
 # Two commands do everything on a fresh machine: make demo, make test.
 SHELL := /bin/bash
-ARCH := $(shell go env GOHOSTARCH 2>/dev/null)
 export CGO_ENABLED ?= 0
 
 .PHONY: build demo test check bench clean need-go docs cross

@@ -246,7 +246,7 @@ func (w *workspace) stageLayer(path string, lint layer.LintOptions) (staged, err
 		return staged{}, fail(exitUsage, "", fmt.Errorf("reading layer: %w", err))
 	}
 	look := fmt.Sprint(cache.Stat(path), lint.Arch, lint.Target, lint.Foreign, lint.Layers)
-	return w.remembered("layer", path, look, func() (staged, error) {
+	return w.remembered("layer", path+"\n"+lint.Arch, look, func() (staged, error) {
 		start := time.Now()
 		s, err := w.unpackLayer(path, info.IsDir())
 		if err != nil {

@@ -53,7 +53,7 @@ Exit codes: 0 it answered, 2 sor.yaml or the event is wrong, 3 no sandbox here, 
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			err := runInvoke(cmd.Context(), screen, cmd, o)
-			if _, told := errors.AsType[*exitError](err); err != nil && o.json && !(told && isTold(err)) {
+			if err != nil && o.json && !isTold(err) {
 				return tellJSON(cmd.OutOrStdout(), err)
 			}
 			return err
@@ -239,6 +239,9 @@ func (s *session) invokeAll(ctx context.Context, stdout io.Writer, events [][]by
 	code := exitOK
 	for _, event := range events {
 		result, err := s.invoke(ctx, event)
+		if err != nil && code != exitOK && ctx.Err() == nil {
+			return fail(code, "", err) // the first failure decides
+		}
 		if err != nil {
 			return err
 		}

@@ -81,6 +81,9 @@ func runMiddleware(ctx context.Context, screen *ui, cmd *cobra.Command, o invoke
 	if len(o.events) == 0 {
 		o.events = testEvent(p, name)
 	}
+	if len(o.events) > 1 {
+		return fail(exitUsage, "", errors.New("a middleware is run on one event, and -e is given more than once"))
+	}
 	events, err := readEvents(o.events, cmd.InOrStdin())
 	if err != nil {
 		return err
@@ -95,6 +98,7 @@ func runMiddleware(ctx context.Context, screen *ui, cmd *cobra.Command, o invoke
 	if err := w.checkMiddleware(p, session.opt.Dir, name); err != nil {
 		return err
 	}
+	defer w.trim()
 	session.bare = true
 	session.options.Config.Environment["SOR_ONLY"] = name + "/" + hook
 	if err := session.start(ctx); err != nil {

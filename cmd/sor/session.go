@@ -130,9 +130,6 @@ func memoryLimit(facts frames.Facts) string {
 func (s *session) close() error { return s.emulator.Close() }
 
 func (s *session) invoke(ctx context.Context, event []byte) (*emulator.Result, error) {
-	s.mu.Lock()
-	s.logs, s.stages = nil, nil
-	s.mu.Unlock()
 	result, err := s.emulator.Invoke(ctx, frames.SupervisorInvoke{ID: newRequestID()}, event)
 	if err != nil && ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -164,6 +161,7 @@ func (s *session) onTrace(trace frames.Trace, payload []byte) {
 func (s *session) print(stdout io.Writer, event []byte, result *emulator.Result, several bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	defer func() { s.logs, s.stages = nil, nil }()
 	if s.json {
 		return writeJSON(stdout, newOutcome(result, s.logs, s.stages, s.box.Name()))
 	}

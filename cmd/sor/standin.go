@@ -75,7 +75,7 @@ func (w *workspace) findStandIn(ctx context.Context, name string) (standIn, bool
 	if path == "" {
 		return standIn{}, false
 	}
-	key := hashText("standin\n" + path + "\n" + cache.Stat(path))
+	key := hashText(strings.Join([]string{"standin", path, cache.Stat(path), w.shimContext(path)}, "\n"))
 	if data, ok := w.cache.Memo("standin", key); ok {
 		version, prefix, _ := strings.Cut(string(data), "\n")
 		return standIn{Name: name, Version: version, Prefix: prefix, Bind: bind}, true
@@ -89,6 +89,29 @@ func (w *workspace) findStandIn(ctx context.Context, name string) (standIn, bool
 	}
 	found.Bind = bind
 	return found, true
+}
+
+// shimContext is what an interpreter in a home may depend on besides its file: a shim of pyenv, rbenv or asdf is the same
+// file for every version, and looks at the folder, at variables and at files of its own.
+func (w *workspace) shimContext(path string) string {
+	home, err := os.UserHomeDir()
+	if err != nil || !strings.HasPrefix(path, home+string(os.PathSeparator)) {
+		return ""
+	}
+	var files []string
+	for dir := w.wd; ; dir = filepath.Dir(dir) {
+		for _, name := range []string{".python-version", ".node-version", ".nvmrc", ".ruby-version", ".tool-versions"} {
+			files = append(files, filepath.Join(dir, name))
+		}
+		if dir == filepath.Dir(dir) {
+			break
+		}
+	}
+	for _, name := range []string{".pyenv/version", ".rbenv/version", ".nodenv/version", ".tool-versions"} {
+		files = append(files, filepath.Join(home, name))
+	}
+	variables := os.Getenv("PYENV_VERSION") + "\n" + os.Getenv("RBENV_VERSION") + "\n" + os.Getenv("NODENV_VERSION")
+	return cache.Stat(files...) + "\n" + variables
 }
 
 // whereInterpreter gives the path of an interpreter, and whether the sandbox does not look there; "" when there is none.
@@ -109,7 +132,9 @@ func whereInterpreter(name string) (path string, bind bool) {
 func askStandIn(ctx context.Context, name, path string) (standIn, bool) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, path, askInterpreter[name]...).Output()
+	cmd := exec.CommandContext(ctx, path, askInterpreter[name]...)
+	cmd.WaitDelay = time.Second // a shim may leave somebody who holds the pipe
+	out, err := cmd.Output()
 	version, prefix, ok := strings.Cut(strings.TrimSpace(string(out)), "\n")
 	if err != nil || !ok {
 		return standIn{}, false

@@ -110,6 +110,9 @@ func (c *Cache) items() ([]item, error) {
 			return nil // being made
 		}
 		size, err := c.recorded(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // another process just removed it
+		}
 		if err == nil {
 			items = append(items, item{name: name, size: size, used: lock.ModTime()})
 		}

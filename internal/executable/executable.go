@@ -112,7 +112,10 @@ func inspectScript(text []byte, bom bool) Info {
 	line, _, _ := bytes.Cut(text[2:], []byte("\n"))
 	trimmed := strings.TrimRight(string(line), "\r")
 	info := Info{Kind: Script, BOM: bom, CRLF: len(trimmed) < len(line)}
-	info.Interpreter, info.Argument, _ = strings.Cut(strings.Trim(trimmed, " \t"), " ")
+	info.Interpreter = strings.Trim(trimmed, " \t")
+	if end := strings.IndexAny(info.Interpreter, " \t"); end >= 0 {
+		info.Interpreter, info.Argument = info.Interpreter[:end], info.Interpreter[end:]
+	}
 	info.Argument = strings.Trim(info.Argument, " \t")
 	return info
 }

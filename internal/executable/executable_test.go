@@ -107,3 +107,12 @@ func TestLocate(t *testing.T) {
 		}
 	}
 }
+
+// A tab parts the interpreter from its argument as a space does: the kernel takes both.
+func TestTabInShebang(t *testing.T) {
+	text := "#!\t/bin/bash\t-e\necho\n"
+	info, err := executable.Inspect(strings.NewReader(text), int64(len(text)))
+	if err != nil || info.Interpreter != "/bin/bash" || info.Argument != "-e" {
+		t.Errorf("got %+v, %v", info, err)
+	}
+}

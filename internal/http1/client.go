@@ -155,10 +155,7 @@ func (k *conn) exchange(ctx context.Context, req *Request, maxBody int64) (resp 
 		defer k.SetWriteDeadline(time.Time{})
 	}
 	if werr := <-written; werr != nil {
-		keep = false
-		if err != nil && k.heard {
-			err = werr
-		}
+		keep = false // what was heard says more than why the rest could not be sent
 	}
 	return resp, keep && stop(), err
 }

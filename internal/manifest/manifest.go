@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -127,11 +126,13 @@ func parse(data []byte, v any, known ...string) (warnings []string, err error) {
 	for key := range keys {
 		if !slices.Contains(known, key) {
 			warnings = append(warnings, fmt.Sprintf("unknown key %q; known are %s", key, strings.Join(known, ", ")))
+			delete(keys, key) // encoding/json would take it in another case
 		}
 	}
 	slices.Sort(warnings)
-	if err := json.NewDecoder(bytes.NewReader(data)).Decode(v); err != nil {
+	kept, err := json.Marshal(keys)
+	if err != nil {
 		return warnings, err
 	}
-	return warnings, nil
+	return warnings, json.Unmarshal(kept, v)
 }

@@ -153,3 +153,11 @@ func FuzzParseList(f *testing.F) {
 		}
 	})
 }
+
+// A key in another case is an unknown one, and means nothing.
+func TestKeysInAnotherCase(t *testing.T) {
+	m, warnings, err := manifest.ParseMiddleware([]byte(`{"Required":false,"timeoutMs":5}`))
+	if err != nil || len(warnings) != 1 || m.Optional() || m.TimeoutMs != 5 {
+		t.Errorf("got %+v, %q, %v", m, warnings, err)
+	}
+}

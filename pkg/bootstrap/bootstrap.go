@@ -75,10 +75,13 @@ func Run(ctx context.Context, o Options) error {
 	if b.settings.only != "" {
 		return b.runOnly(ctx)
 	}
-	if failed := b.init(ctx); failed != nil {
+	failed := b.init(ctx)
+	if b.runtime != nil {
+		defer b.runtime.shutdown() // after the cause was told
+	}
+	if failed != nil {
 		return b.initFailed(ctx, failed)
 	}
-	defer b.runtime.shutdown()
 	return b.serve(ctx)
 }
 

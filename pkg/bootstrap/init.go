@@ -20,6 +20,10 @@ import (
 	"github.com/serverless/open-runtime/pkg/middleware"
 )
 
+// otherCauses is how long the handler is waited for when something is wrong already: what is wrong with it is told as well,
+// if that is known soon.
+const otherCauses = 2 * time.Second
+
 // init starts the language runtime, loads the middlewares beside it, and waits until the handler is loaded.
 func (b *bootstrap) init(ctx context.Context) *runtimeapi.Error {
 	limit := time.NewTimer(b.settings.initLimit)
@@ -48,12 +52,12 @@ func (b *bootstrap) init(ctx context.Context) *runtimeapi.Error {
 		if set != nil {
 			b.runtime.daemon = set.Daemon
 		}
-		if failed := b.runtime.awaitOpen(ctx, limit.C); failed != nil {
+		if len(wrong) > 0 {
+			limit.Reset(otherCauses) // what is wrong is to be told within Lambda's time for init
+		}
+		if failed := b.runtime.awaitOpen(ctx, limit.C, len(wrong) == 0); failed != nil {
 			wrong = append(wrong, failed)
 		}
-	}
-	if len(wrong) > 0 && b.runtime != nil {
-		b.runtime.shutdown()
 	}
 	return together(wrong)
 }

@@ -148,3 +148,17 @@ func TestLanguagesEnd(t *testing.T) {
 		}
 	})
 }
+
+// TestOrphansAreReaped: what a healthy handler leaves behind has the bootstrap for a parent, which must not collect the dead.
+func TestOrphansAreReaped(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, newLayer(t).speaks(`( /bin/true & ); say result 1`)).start()
+	for i := range 12 {
+		f.invoke(fmt.Sprint("id-", i), `{}`)
+	}
+	f.next()
+	if left := f.children(); len(left) > 4 { // the last ones may be at it
+		t.Errorf("after 12 invocations %d processes are there: %v", len(left), left)
+	}
+	f.stop()
+}

@@ -38,7 +38,8 @@ type life struct {
 	cause   error             // why; valid once ended
 	useless bool              // to be replaced: it works on an invocation that was answered for it
 
-	sending sync.WaitGroup // events under way to it
+	sending  sync.WaitGroup // events under way to it
+	hurrying sync.WaitGroup // hurry
 
 	mu      sync.Mutex
 	pending string      // the id that an answer is waited for
@@ -49,7 +50,7 @@ type life struct {
 func begin(child *process.Child, in, out *os.File, d dialect, log logger) *life {
 	l := &life{child: child, in: in, out: out, dialect: d, log: log, opened: make(chan struct{}), ended: make(chan struct{})}
 	go l.listen()
-	go l.hurry()
+	l.hurrying.Go(l.hurry)
 	return l
 }
 
@@ -193,7 +194,7 @@ func (l *life) end() {
 		return
 	}
 	l.child.Kill()
-	<-l.child.Exited()
+	l.hurrying.Wait() // it waits for the exit, and its time limits are longer than these
 	now := time.Now()
 	l.out.SetReadDeadline(now) // whatever it holds, nobody waits for it
 	l.in.SetWriteDeadline(now)

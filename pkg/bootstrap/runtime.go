@@ -82,12 +82,15 @@ func (r *languageRuntime) fork() (child *process.Child, in, out *os.File, err er
 }
 
 // awaitOpen waits until the handler is loaded, or never will be. What takes longer than limit is waited for by the first
-// invocation.
-func (r *languageRuntime) awaitOpen(ctx context.Context, limit <-chan time.Time) *runtimeapi.Error {
+// invocation, and told if there will be one.
+func (r *languageRuntime) awaitOpen(ctx context.Context, limit <-chan time.Time, tell bool) *runtimeapi.Error {
 	select {
 	case <-r.life.opened:
 		return r.life.refused
 	case <-limit:
+		if !tell {
+			return nil
+		}
 		r.log.warning("the handler is not loaded yet, and the time for init is over; the first invocation waits for it")
 	case <-ctx.Done():
 	}
@@ -165,6 +168,7 @@ func (r *languageRuntime) giveUp(ctx context.Context, l *life, inv *invocation, 
 // to load its handler.
 func (r *languageRuntime) renew() {
 	if !r.life.isOver() {
+		process.ReapOrphans() // what a healthy handler left behind ends with nobody else to wait for it
 		return
 	}
 	r.life.end()

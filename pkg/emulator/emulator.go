@@ -240,7 +240,12 @@ func (e *Emulator) Invoke(ctx context.Context, inv frames.SupervisorInvoke, even
 	case <-p.done:
 		return &p.result, nil
 	case <-e.done:
-		return nil, e.ended()
+		select {
+		case <-p.done: // it ended just after
+			return &p.result, nil
+		default:
+			return nil, e.ended()
+		}
 	case <-ctx.Done():
 		e.kill()
 		return nil, ctx.Err()

@@ -131,10 +131,12 @@ func (p *program) hook(ctx context.Context, hook string, inv *Invocation, input 
 // checkOutput says what is wrong with what a hook printed. An early response may be any bytes, as a response may.
 func checkOutput(hook string, out *Outcome, input []byte) *failure {
 	switch {
-	case out.Unchanged, out.Respond, hook == manifest.HookAfter:
+	case out.Unchanged, out.Respond:
 		return nil
 	case bytes.Equal(out.Payload, input): // cat changes nothing, whatever it was given
 		out.Unchanged, out.Payload = true, nil
+		return nil
+	case hook == manifest.HookAfter:
 		return nil
 	}
 	if problem := jsontext.Check(out.Payload); problem != nil {

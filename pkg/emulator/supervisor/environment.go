@@ -125,6 +125,7 @@ func (e *environment) awaitInit(ctx context.Context, limit <-chan time.Time) *an
 	select {
 	case <-e.ready:
 		e.initTook = time.Since(e.started)
+		e.flush() // what was printed so far belongs to INIT
 		return nil
 	case <-e.initPost:
 		return e.afterInitError(ctx)

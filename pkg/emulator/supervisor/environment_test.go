@@ -130,17 +130,29 @@ func TestManaged(t *testing.T) {
 			s.host.Config.Managed, s.inside.options.Runtime, s.host.Spec.Opt = true, runtime, layer
 		}
 	}
-	start(t, task, managed(t.TempDir())).log.await(t, "layer")
-
 	runtime := t.TempDir()
 	write(runtime, "echo image $AWS_LAMBDA_EXEC_WRAPPER; echo path $PATH; exec sleep 100")
-	f := start(t, task, managed(runtime))
-	equal(t, "wrapper", f.log.await(t, "image "), layer+"/bootstrap")
-	equal(t, "PATH", f.log.await(t, "path "), "/var/lang/bin:/usr/local/bin:/usr/bin:/bin:"+layer+"/bin")
-	f = start(t, task, managed(runtime), variable("AWS_LAMBDA_EXEC_WRAPPER", "/opt/own"))
-	equal(t, "a wrapper of the function's own", f.log.await(t, "image "), "/opt/own")
-	start(t, task, func(s *setup) { s.host.Spec.Opt = layer }).log.await(t, "code") // an OS-only runtime: the code's first
-	start(t, t.TempDir(), func(s *setup) { s.host.Spec.Opt = layer }).log.await(t, "layer")
+	// One after the other: a supervisor that is not process 1 ends all that its process started.
+	for name, test := range map[string]func(t *testing.T){
+		"no image": func(t *testing.T) { start(t, task, managed(t.TempDir())).log.await(t, "layer") },
+		"image": func(t *testing.T) {
+			f := start(t, task, managed(runtime))
+			equal(t, "wrapper", f.log.await(t, "image "), layer+"/bootstrap")
+			equal(t, "PATH", f.log.await(t, "path "), "/var/lang/bin:/usr/local/bin:/usr/bin:/bin:"+layer+"/bin")
+		},
+		"own wrapper": func(t *testing.T) {
+			f := start(t, task, managed(runtime), variable("AWS_LAMBDA_EXEC_WRAPPER", "/opt/own"))
+			equal(t, "a wrapper of the function's own", f.log.await(t, "image "), "/opt/own")
+		},
+		"OS only, code first": func(t *testing.T) {
+			start(t, task, func(s *setup) { s.host.Spec.Opt = layer }).log.await(t, "code")
+		},
+		"OS only, layer": func(t *testing.T) {
+			start(t, t.TempDir(), func(s *setup) { s.host.Spec.Opt = layer }).log.await(t, "layer")
+		},
+	} {
+		t.Run(name, test)
+	}
 }
 
 // The runtime has its own three descriptors and, for traces, a fourth; as many more as on Lambda may be opened; stdin is empty.

@@ -140,7 +140,10 @@ func (p *tracePipe) take(pass func(frames.Frame)) {
 		case err != nil:
 			return
 		case f.Type == typeMark:
-			p.marks <- struct{}{}
+			select {
+			case p.marks <- struct{}{}:
+			default: // not ours: there is room for the one that is waited for
+			}
 		case f.Type == frames.TypeTrace:
 			pass(f)
 		}
