@@ -3,6 +3,7 @@ package main
 // What -e means: JSON, a file, or stdin; and what is wrong with an event before anything starts.
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -15,7 +16,7 @@ import (
 )
 
 // readEvents reads the events of all -e flags; none is the event {}.
-func readEvents(args []string, stdin io.Reader) ([][]byte, error) {
+func readEvents(ctx context.Context, args []string, stdin io.Reader) ([][]byte, error) {
 	if len(args) == 0 {
 		return [][]byte{[]byte("{}")}, nil
 	}
@@ -26,7 +27,7 @@ func readEvents(args []string, stdin io.Reader) ([][]byte, error) {
 			return nil, fail(exitUsage, "", errors.New("-e - is given twice, but there is one stdin"))
 		}
 		usedStdin = usedStdin || arg == "-"
-		event, err := readEvent(arg, stdin)
+		event, err := readEvent(ctx, arg, stdin)
 		if err != nil {
 			return nil, err
 		}
@@ -36,9 +37,9 @@ func readEvents(args []string, stdin io.Reader) ([][]byte, error) {
 }
 
 // readEvent reads one event: text if it is JSON or begins like JSON, "-" for stdin, else a file; "@FILE" always a file.
-func readEvent(arg string, stdin io.Reader) ([]byte, error) {
+func readEvent(ctx context.Context, arg string, stdin io.Reader) ([]byte, error) {
 	if arg == "-" {
-		event, err := readLimited(stdin)
+		event, err := readStdin(ctx, stdin)
 		if err != nil {
 			return nil, fail(exitUsage, "", fmt.Errorf("reading the event from stdin: %w", err))
 		}
@@ -82,6 +83,26 @@ func eventFileHint(name string, err error) string {
 		return "it is neither JSON nor a file; quote JSON for the shell: -e '{\"key\":\"value\"}'"
 	}
 	return "-e takes JSON, a file, or - for stdin"
+}
+
+// readStdin reads the event from stdin, until ctx ends: a read from a terminal or a pipe can't be stopped, and ends with the
+// process.
+func readStdin(ctx context.Context, stdin io.Reader) ([]byte, error) {
+	type reply struct {
+		event []byte
+		err   error
+	}
+	replies := make(chan reply, 1)
+	go func() {
+		event, err := readLimited(stdin)
+		replies <- reply{event, err}
+	}()
+	select {
+	case r := <-replies:
+		return r.event, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // readLimited reads one byte more than an event may have, so that too much is seen and not swallowed.

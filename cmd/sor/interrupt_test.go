@@ -102,6 +102,32 @@ func interrupt(t *testing.T, programs map[string]string, sandbox string, signals
 	nothingLeft(ctx, t, marker)
 }
 
+// TestInterruptAtStdin: the first Ctrl-C ends a sor that waits for its event.
+func TestInterruptAtStdin(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := sorCommand(ctx, t, map[string]string{}, "invoke", "--local", "-e", "-")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	// It reads when a whole pipe and more was taken.
+	if _, err := in.Write(bytes.Repeat([]byte(" "), 1<<20)); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	if got := cmd.ProcessState.ExitCode(); got != exitInterrupted {
+		t.Errorf("got %v, want exit status %d", cmd.ProcessState, exitInterrupted)
+	}
+}
+
 // sorCommand makes sor, this very binary, run in a project whose handler hangs.
 func sorCommand(ctx context.Context, t *testing.T, programs map[string]string, args ...string) *exec.Cmd {
 	t.Helper()

@@ -90,7 +90,7 @@ func runInvoke(ctx context.Context, screen *ui, cmd *cobra.Command, o invokeOpti
 	if o.json {
 		screen.quiet = true
 	}
-	events, err := readEvents(o.events, cmd.InOrStdin())
+	events, err := readEvents(ctx, o.events, cmd.InOrStdin())
 	if err != nil {
 		return err
 	}

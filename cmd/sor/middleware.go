@@ -84,7 +84,7 @@ func runMiddleware(ctx context.Context, screen *ui, cmd *cobra.Command, o invoke
 	if len(o.events) > 1 {
 		return fail(exitUsage, "", errors.New("a middleware is run on one event, and -e is given more than once"))
 	}
-	events, err := readEvents(o.events, cmd.InOrStdin())
+	events, err := readEvents(ctx, o.events, cmd.InOrStdin())
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,8 @@ package runtimeapi
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"strings"
 )
 
@@ -17,13 +19,11 @@ const (
 	ErrorFunctionUnknown  = "Function.Unknown"
 	ErrorInvalidMode      = "Runtime.InvalidResponseModeHeader"
 
-	ErrorMiddleware   = "Runtime.MiddlewareError"   // ours: a middleware failed
-	ErrorTimeout      = "Function.Timeout"          // ours: the deadline less the margin passed
-	ErrorImportModule = "Runtime.ImportModuleError" // the handler's file can't be loaded
-	ErrorHandler      = "Runtime.HandlerNotFound"   // the file has no such handler
-	ErrorHandlerName  = "Runtime.MalformedHandlerName"
-	ErrorRuntimeStart = "Runtime.StartError"  // ours: the language runtime can't be started
-	ErrorExitStatus   = "Function.ExitStatus" // ours: a bash handler's status other than 0
+	ErrorMiddleware   = "Runtime.MiddlewareError" // ours: a middleware failed
+	ErrorTimeout      = "Function.Timeout"        // ours: the deadline less the margin passed
+	ErrorRuntimeStart = "Runtime.StartError"      // ours: the language runtime can't be started
+	ErrorProtocol     = "Runtime.ProtocolError"   // ours: a language runtime does not keep to its protocol
+	ErrorUnmarshal    = "Runtime.UnmarshalError"  // the event is not JSON, as the official clients call it
 )
 
 // Error is an error document: what a runtime posts when an invocation or its init fails, and what the caller gets.
@@ -39,6 +39,19 @@ type Error struct {
 }
 
 func (e *Error) Error() string { return e.Type + ": " + e.Message }
+
+// AsError gives any error the form of the Runtime API; one that has none becomes one of the type fallback.
+func AsError(err error, fallback string) *Error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	return &Error{Type: fallback, Message: err.Error()}
+}
+
+// TooLarge is the sentence with which Lambda refuses a response of size bytes.
+func TooLarge(size int64) string {
+	return fmt.Sprintf("Response payload size (%d bytes) exceeded maximum allowed payload size (%d bytes).", size, MaxResponse)
+}
 
 // JSON gives the bytes for the wire.
 func (e *Error) JSON() []byte {

@@ -154,9 +154,5 @@ func (b *bootstrap) invoke(ctx context.Context, inv *invocation) error {
 	if err == nil {
 		return b.source.respond(ctx, id, response)
 	}
-	failed, ok := errors.AsType[*runtimeapi.Error](err)
-	if !ok {
-		failed = &runtimeapi.Error{Type: runtimeapi.ErrorUnknown, Message: err.Error()}
-	}
-	return b.source.fail(ctx, id, failed)
+	return b.source.fail(ctx, id, runtimeapi.AsError(err, runtimeapi.ErrorUnknown))
 }

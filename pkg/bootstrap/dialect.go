@@ -3,8 +3,6 @@
 package bootstrap
 
 import (
-	"fmt"
-
 	"github.com/serverless/open-runtime/internal/runtimeapi"
 	"github.com/serverless/open-runtime/pkg/middleware"
 )
@@ -30,9 +28,6 @@ type answer struct {
 	failed   *runtimeapi.Error // in place of a response
 }
 
-// errorProtocol is the type of an invocation's error when the language runtime does not keep to its protocol.
-const errorProtocol = "Runtime.ProtocolError"
-
 // largestRead is the largest answer that is held. It is more than Lambda takes, so that an answer that is too large is told
 // as that, and the language runtime lives on.
 const largestRead = 4 * runtimeapi.MaxResponse
@@ -46,7 +41,7 @@ func (a answer) bounded(size int) answer {
 	a.response = middleware.Response{}
 	a.failed = &runtimeapi.Error{
 		Type:    runtimeapi.ErrorResponseTooLarge,
-		Message: fmt.Sprintf("Response payload size (%d bytes) exceeded maximum allowed payload size (%d bytes).", size, runtimeapi.MaxResponse),
+		Message: runtimeapi.TooLarge(int64(size)),
 	}
 	return a
 }

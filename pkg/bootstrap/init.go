@@ -41,11 +41,7 @@ func (b *bootstrap) init(ctx context.Context) *runtimeapi.Error {
 	}
 	set, err := middleware.Load(refs, b.middlewareOptions())
 	if err != nil {
-		failed, ok := errors.AsType[*runtimeapi.Error](err)
-		if !ok {
-			failed = &runtimeapi.Error{Type: runtimeapi.ErrorMiddleware, Message: err.Error()}
-		}
-		wrong = append(wrong, failed)
+		wrong = append(wrong, runtimeapi.AsError(err, runtimeapi.ErrorMiddleware))
 	}
 	b.set = set
 	if b.runtime != nil {

@@ -159,7 +159,7 @@ func (l *life) isOver() bool {
 // is what it did not come to. ctx bounds the wait for an exit.
 func (l *life) death(ctx context.Context, id, before string) *runtimeapi.Error {
 	if broken, ok := errors.AsType[*frames.ProtocolError](l.cause); ok {
-		return &runtimeapi.Error{Type: errorProtocol, Message: fmt.Sprintf("language runtime, before %s: %v", before, broken)}
+		return &runtimeapi.Error{Type: runtimeapi.ErrorProtocol, Message: fmt.Sprintf("language runtime, before %s: %v", before, broken)}
 	}
 	timer := time.NewTimer(lastSteps)
 	defer timer.Stop()
@@ -173,7 +173,7 @@ func (l *life) death(ctx context.Context, id, before string) *runtimeapi.Error {
 	if l.cause != nil && !errors.Is(l.cause, io.EOF) {
 		what = fmt.Sprintf("can't be heard (%v)", l.cause)
 	}
-	return &runtimeapi.Error{Type: errorProtocol, Message: fmt.Sprintf("language runtime, before %s: it %s, and did not exit", before, what)}
+	return &runtimeapi.Error{Type: runtimeapi.ErrorProtocol, Message: fmt.Sprintf("language runtime, before %s: it %s, and did not exit", before, what)}
 }
 
 // exitError tells an exit as Lambda tells the exit of a runtime.

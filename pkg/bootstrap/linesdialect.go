@@ -34,7 +34,7 @@ func (d *linesDialect) send(_ string, _ *middleware.Invocation, event []byte) er
 	d.buffer.Reset()
 	if err := json.Compact(&d.buffer, event); err != nil {
 		return &runtimeapi.Error{
-			Type:    errorUnmarshal,
+			Type:    runtimeapi.ErrorUnmarshal,
 			Message: "the event is not JSON, and a language runtime without a manifest takes one line of JSON: " + err.Error(),
 		}
 	}
@@ -42,9 +42,6 @@ func (d *linesDialect) send(_ string, _ *middleware.Invocation, event []byte) er
 	_, err := d.in.Write(d.buffer.Bytes())
 	return err
 }
-
-// errorUnmarshal is what the official clients call it.
-const errorUnmarshal = "Runtime.UnmarshalError"
 
 // receive reads a line of any length and keeps no more of it than can be used.
 func (d *linesDialect) receive() (answer, error) {

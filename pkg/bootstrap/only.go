@@ -8,7 +8,6 @@ package bootstrap
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"strings"
 	"unicode/utf8"
 
@@ -33,7 +32,7 @@ func (b *bootstrap) runOnly(ctx context.Context) error {
 		b.set, err = middleware.Load([]manifest.Ref{ref}, b.middlewareOptions())
 	}
 	if err != nil {
-		return b.initFailed(ctx, asError(err))
+		return b.initFailed(ctx, runtimeapi.AsError(err, runtimeapi.ErrorMiddleware))
 	}
 	for {
 		inv, err := b.source.next(ctx)
@@ -56,7 +55,7 @@ func (b *bootstrap) runHook(ctx context.Context, inv *invocation, name, hook str
 	b.trace.begin(inv)
 	out, err := b.set.RunHook(limited, &middleware.Invocation{Context: inv.context, Deadline: inner}, name, hook, inv.event)
 	if err != nil {
-		return b.source.fail(ctx, inv.context.RequestID, asError(err))
+		return b.source.fail(ctx, inv.context.RequestID, runtimeapi.AsError(err, runtimeapi.ErrorMiddleware))
 	}
 	answer := made{Unchanged: out.Unchanged, Respond: out.Respond}
 	if utf8.Valid(out.Payload) {
@@ -69,12 +68,4 @@ func (b *bootstrap) runHook(ctx context.Context, inv *invocation, name, hook str
 		return err
 	}
 	return b.source.respond(ctx, inv.context.RequestID, middleware.Response{Payload: data})
-}
-
-// asError gives any error of a middleware the form of the Runtime API.
-func asError(err error) *runtimeapi.Error {
-	if failed, ok := errors.AsType[*runtimeapi.Error](err); ok {
-		return failed
-	}
-	return &runtimeapi.Error{Type: runtimeapi.ErrorMiddleware, Message: err.Error()}
 }

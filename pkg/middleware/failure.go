@@ -40,11 +40,3 @@ func (f *failure) document(name, hook string) *runtimeapi.Error {
 	}
 	return &runtimeapi.Error{Type: f.errorType, Message: message}
 }
-
-// asError gives any error the form of the Runtime API.
-func asError(err error) *runtimeapi.Error {
-	if e, ok := errors.AsType[*runtimeapi.Error](err); ok {
-		return e
-	}
-	return &runtimeapi.Error{Type: runtimeapi.ErrorUnknown, Message: err.Error()}
-}

@@ -59,7 +59,7 @@ func TestOptional(t *testing.T) {
 			t.Errorf("got %s", got)
 		}
 		l.wantOrder("a.before b.before a.after") // it is skipped for the whole invocation
-		if want := `sor: warning optional middleware skipped middleware=b hook=before requestId=request-1 cause="exit status 7"`; !strings.Contains(l.logs(), want) {
+		if want := `sor: warning optional middleware skipped middleware=b hook=before request_id=request-1 cause="exit status 7"`; !strings.Contains(l.logs(), want) {
 			t.Errorf("logged %q, want %q", l.logs(), want)
 		}
 	}

@@ -78,11 +78,11 @@ func (p *program) onError(ctx context.Context, inv *Invocation, err error) (Resp
 	if !p.manifest.Has(manifest.HookError) || ctx.Err() != nil {
 		return Response{}, err
 	}
-	given := asError(err)
+	given := runtimeapi.AsError(err, runtimeapi.ErrorUnknown)
 	out, failure := p.hook(ctx, manifest.HookError, inv, given.JSON())
 	switch {
 	case failure != nil:
-		warn(p.options, "error hook failed", "middleware", p.name, "requestId", inv.RequestID, "cause", failure.cause)
+		warn(p.options, "error hook failed", "middleware", p.name, "request_id", inv.RequestID, "cause", failure.cause)
 		return Response{}, err
 	case out.Respond:
 		return Response{Payload: out.Payload}, nil
@@ -102,7 +102,7 @@ func (p *program) skips(hook string, inv *Invocation, f *failure) bool {
 	if !p.optional || f.final {
 		return false
 	}
-	warn(p.options, "optional middleware skipped", "middleware", p.name, "hook", hook, "requestId", inv.RequestID, "cause", f.cause)
+	warn(p.options, "optional middleware skipped", "middleware", p.name, "hook", hook, "request_id", inv.RequestID, "cause", f.cause)
 	return true
 }
 

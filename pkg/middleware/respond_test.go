@@ -181,7 +181,7 @@ func TestErrorHookFails(t *testing.T) {
 		if _, err := l.invoke("a", fails(broken), `{}`); err != broken {
 			t.Errorf("%s: got %v, want the error that was given", script, err)
 		}
-		if logs := l.logs(); !strings.Contains(logs, "sor: warning error hook failed middleware=a requestId=request-1") || !strings.Contains(logs, cause) {
+		if logs := l.logs(); !strings.Contains(logs, "sor: warning error hook failed middleware=a request_id=request-1") || !strings.Contains(logs, cause) {
 			t.Errorf("%s: logged %q, want %q", script, logs, cause)
 		}
 	}

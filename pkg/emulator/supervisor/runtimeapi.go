@@ -212,7 +212,7 @@ func (s *supervisor) response(w http.ResponseWriter, r *http.Request) {
 		e.finish(inv, answer{payload: errorBody(runtimeapi.ErrorTruncated, "The response ended before it was whole"), errorType: runtimeapi.ErrorTruncated})
 		errTruncated.write(w)
 	case size > runtimeapi.MaxResponse:
-		message := fmt.Sprintf("Response payload size (%d bytes) exceeded maximum allowed payload size (%d bytes).", size, runtimeapi.MaxResponse)
+		message := runtimeapi.TooLarge(size)
 		e.finish(inv, answer{payload: errorBody(runtimeapi.ErrorResponseTooLarge, message), errorType: runtimeapi.ErrorResponseTooLarge})
 		errTooLarge.write(w)
 	default:
