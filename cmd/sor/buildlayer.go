@@ -54,11 +54,7 @@ Exit codes: 0 written, 2 sor.yaml is wrong, 3 Go is missing for a middleware in 
 }
 
 func runBuildLayer(ctx context.Context, screen *ui, cmd *cobra.Command, o buildLayerOptions) error {
-	s, err := loadSettings(cmd)
-	if err != nil {
-		return err
-	}
-	w, err := openWorkspace(screen, s)
+	w, err := openWorkspace(screen)
 	if err != nil {
 		return err
 	}

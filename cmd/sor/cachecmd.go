@@ -25,11 +25,7 @@ Exit codes: 0 cleaned, 3 the cache folder can't be written.`,
 		Example: "  sor cache clean",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := loadSettings(cmd)
-			if err != nil {
-				return err
-			}
-			w, err := openWorkspace(screen, s)
+			w, err := openWorkspace(screen)
 			if err != nil {
 				return err
 			}

@@ -46,11 +46,7 @@ Exit codes: 0 a function can be invoked here, 3 no sandbox can be had.`,
 }
 
 func runDoctor(ctx context.Context, screen *ui, cmd *cobra.Command, asJSON bool) error {
-	s, err := loadSettings(cmd)
-	if err != nil {
-		return err
-	}
-	w, err := openWorkspace(screen, s)
+	w, err := openWorkspace(screen)
 	if err != nil {
 		return err
 	}

@@ -94,11 +94,7 @@ func runInvoke(ctx context.Context, screen *ui, cmd *cobra.Command, o invokeOpti
 	if err != nil {
 		return err
 	}
-	s, err := loadSettings(cmd)
-	if err != nil {
-		return err
-	}
-	w, err := openWorkspace(screen, s)
+	w, err := openWorkspace(screen)
 	if err != nil {
 		return err
 	}
@@ -109,7 +105,7 @@ func runInvoke(ctx context.Context, screen *ui, cmd *cobra.Command, o invokeOpti
 	if err := overrideProject(p, o); err != nil {
 		return err
 	}
-	run, err := w.prepare(ctx, p, s, o)
+	run, err := w.prepare(ctx, p, o)
 	if err != nil {
 		return err
 	}
@@ -155,11 +151,11 @@ func overrideProject(p *project.Project, o invokeOptions) error {
 }
 
 // prepare brings the project up to date and finds a sandbox.
-func (w *workspace) prepare(ctx context.Context, p *project.Project, s settings, o invokeOptions) (*session, error) {
+func (w *workspace) prepare(ctx context.Context, p *project.Project, o invokeOptions) (*session, error) {
 	if err := p.CheckHandler(); err != nil {
 		return nil, fail(exitUsage, "", err)
 	}
-	box, err := w.chooseSandbox(ctx, s.Sandbox, imageFor(p))
+	box, err := w.chooseSandbox(ctx, w.settings.Sandbox, imageFor(p))
 	if err != nil {
 		return nil, err
 	}
@@ -188,7 +184,7 @@ func (w *workspace) prepare(ctx context.Context, p *project.Project, s settings,
 	if total := opt.Size + task.Size; total > layer.MaxUnzipped {
 		w.warn("code and layers have %d bytes unzipped; Lambda allows %d [%s]", total, int64(layer.MaxUnzipped), layer.RuleSize)
 	}
-	return w.newSession(ctx, p, box, &session{opt: opt, task: task, network: s.Network, trace: o.trace, json: o.json, passCredentials: o.awsCredentials})
+	return w.newSession(ctx, p, box, &session{opt: opt, task: task, network: w.settings.Network, trace: o.trace, json: o.json, passCredentials: o.awsCredentials})
 }
 
 // extensionsIn lists the files that Lambda would start as extensions.

@@ -66,11 +66,7 @@ func runMiddleware(ctx context.Context, screen *ui, cmd *cobra.Command, o invoke
 	if !slices.Contains(hooks, hook) {
 		return fail(exitUsage, alternatives("hooks", hook, hooks), fmt.Errorf("there is no hook %q", hook))
 	}
-	s, err := loadSettings(cmd)
-	if err != nil {
-		return err
-	}
-	w, err := openWorkspace(screen, s)
+	w, err := openWorkspace(screen)
 	if err != nil {
 		return err
 	}
@@ -91,7 +87,7 @@ func runMiddleware(ctx context.Context, screen *ui, cmd *cobra.Command, o invoke
 	if err := overrideProject(p, o); err != nil {
 		return err
 	}
-	session, err := w.prepare(ctx, p, s, o)
+	session, err := w.prepare(ctx, p, o)
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,8 @@ import (
 
 // ui speaks to the person at stderr. It is safe for concurrent use.
 type ui struct {
+	settings settings // what the user set, once configure has read it
+
 	mu      sync.Mutex
 	out     io.Writer
 	tty     bool
@@ -39,11 +41,11 @@ func isTerminal(stream any) bool {
 
 // configure reads the flags and variables that say how to speak. https://no-color.org
 func (u *ui) configure(cmd *cobra.Command) error {
-	settings, err := loadSettings(cmd)
-	if err != nil {
+	var err error
+	if u.settings, err = loadSettings(cmd); err != nil {
 		return err
 	}
-	u.quiet, u.verbose = settings.Quiet, settings.Verbose
+	u.quiet, u.verbose = u.settings.Quiet, u.settings.Verbose
 	if os.Getenv("TERM") == "dumb" || os.Getenv("CI") != "" {
 		u.tty = false
 	}

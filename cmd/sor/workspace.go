@@ -29,7 +29,8 @@ type workspace struct {
 	wd    string
 }
 
-func openWorkspace(screen *ui, s settings) (*workspace, error) {
+func openWorkspace(screen *ui) (*workspace, error) {
+	s := screen.settings
 	store, err := cache.Open(s.CacheDir)
 	if err != nil {
 		return nil, fail(exitMissing, "name a folder that can be written: --cache-dir DIR or SOR_CACHE", err)
