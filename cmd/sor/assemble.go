@@ -49,6 +49,9 @@ func (w *workspace) assemble(ctx context.Context, p *project.Project, arch strin
 			return nil, fail(exitUsage, "", fmt.Errorf("packing extra: %w", err))
 		}
 	}
+	if !p.HasMiddlewares && !p.HasSidecars {
+		return tree, nil // with nothing to say, what a platform's layer says holds
+	}
 	return tree, tree.AddBytes("sor.json", defaultsOf(p).JSON())
 }
 
@@ -152,7 +155,10 @@ func compileError(m project.Middleware, err error) error {
 	if old, ok := errors.AsType[*layer.GoVersionError](err); ok {
 		return fail(exitMissing, old.Fix(), err)
 	}
-	if _, ok := errors.AsType[*gobuild.CompileError](err); ok {
+	if compile, ok := errors.AsType[*gobuild.CompileError](err); ok {
+		if strings.Contains(compile.Output, "build cache") { // Go's own words for a GOCACHE that it can't use
+			return fail(exitMissing, "name a folder for Go's build cache that can be written: GOCACHE=DIR", err)
+		}
 		return fail(exitUsage, "", err)
 	}
 	return fmt.Errorf("compiling middleware %s: %w", m.Name, err)
@@ -162,7 +168,8 @@ func compileError(m project.Middleware, err error) error {
 type staged struct {
 	Kind, Key string
 	Dir       string
-	Size      int64 // unzipped, in bytes
+	Size      int64    // unzipped, in bytes
+	Mended    []string // programs that are executable in it and not on this machine
 	Findings  []executable.Finding
 }
 
@@ -185,7 +192,7 @@ func (w *workspace) stageOwn(ctx context.Context, p *project.Project, arch strin
 		if err != nil {
 			return staged{}, err
 		}
-		s.Findings = tree.Lint(layer.LintOptions{Arch: arch, Target: p.Target, Layers: dirsOf(others)})
+		s.Findings, s.Mended = tree.Lint(layer.LintOptions{Arch: arch, Target: p.Target, Layers: dirsOf(others)}), tree.Mended()
 		w.step(start, "layer of %s for %s is up to date", p.Name, arch)
 		return s, nil
 	})
@@ -332,6 +339,7 @@ func (w *workspace) mergeLayers(parts []staged) (staged, error) {
 		keys, dirs = append(keys, part.Key), append(dirs, part.Dir)
 		merged.Findings = append(merged.Findings, part.Findings...)
 		merged.Size += part.Size
+		merged.Mended = append(merged.Mended, part.Mended...)
 	}
 	merged.Key = hashText(strings.Join(keys, "\n"))
 	var err error
@@ -363,7 +371,7 @@ func (w *workspace) stageTask(p *project.Project) (staged, error) {
 			return staged{}, err
 		}
 		s, err := w.stageTree("task", tree)
-		s.Findings = tree.LintCode()
+		s.Findings, s.Mended = tree.LintCode(), tree.Mended()
 		return s, err
 	})
 }

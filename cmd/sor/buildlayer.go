@@ -38,7 +38,7 @@ Exit codes: 0 written, 2 sor.yaml is wrong, 3 Go is missing for a middleware in 
 		Example: `  sor build-layer
   sor build-layer --arch amd64,arm64 -o dist
   sor build-layer --check`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runBuildLayer(cmd.Context(), screen, cmd, o)
 		},
@@ -68,6 +68,9 @@ func runBuildLayer(ctx context.Context, screen *ui, cmd *cobra.Command, o buildL
 	}
 	if err := p.CheckHandler(); err != nil {
 		w.warn("%v", err)
+	}
+	if o.out == "" {
+		return fail(exitUsage, "the default is dist", errors.New("--output names no folder"))
 	}
 	archs, err := architectures(o.archs, p)
 	if err != nil {
@@ -198,8 +201,8 @@ func (w *workspace) lintVerdict(findings []executable.Finding, allow []string) e
 func (w *workspace) nextSteps(p *project.Project, written []layer.Output) {
 	w.say("\nPublish:")
 	for _, output := range written {
-		w.say("  aws lambda publish-layer-version --layer-name %s \\\n    --compatible-architectures %s --compatible-runtimes %s \\\n    --zip-file fileb://%s",
-			p.Name+"-"+output.Arch, awsArchitecture(output.Arch), p.Target, w.displayPath(output.Zip))
+		w.say("  aws lambda publish-layer-version --layer-name %s \\\n    --compatible-architectures %s --compatible-runtimes %s \\\n    --zip-file %s",
+			p.Name+"-"+output.Arch, awsArchitecture(output.Arch), p.Target, shellWord("fileb://"+w.displayPath(output.Zip)))
 	}
 	if layer.Managed(p.Target) {
 		w.say("\nUse, in the function's configuration (--runtime %s):\n  --layers ARN-OF-THE-LAYER-VERSION --environment 'Variables={AWS_LAMBDA_EXEC_WRAPPER=/opt/bootstrap}'", p.Target)

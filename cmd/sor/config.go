@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -44,12 +45,16 @@ func loadSettings(cmd *cobra.Command) (settings, error) {
 	if err := v.BindPFlags(cmd.Flags()); err != nil {
 		return settings{}, err
 	}
+	megabytes, err := strconv.ParseInt(v.GetString("cache-mb"), 10, 32)
+	if err != nil || megabytes < 0 {
+		return settings{}, fail(exitUsage, "SOR_CACHE_MB, or cache-mb of the configuration file, is a whole number of MB", fmt.Errorf("the bound of the cache is %q", v.GetString("cache-mb")))
+	}
 	return settings{
 		Quiet:     v.GetBool("quiet"),
 		Verbose:   v.GetBool("verbose"),
 		CacheDir:  v.GetString("cache-dir"),
 		Sandbox:   v.GetString("sandbox"),
 		Network:   v.GetString("network"),
-		CacheSize: v.GetInt64("cache-mb") << 20,
+		CacheSize: megabytes << 20,
 	}, nil
 }

@@ -46,9 +46,17 @@ Exit codes: 0 a function can be invoked here, 3 no sandbox can be had.`,
 }
 
 func runDoctor(ctx context.Context, screen *ui, cmd *cobra.Command, asJSON bool) error {
-	w, err := openWorkspace(screen)
-	if err != nil {
-		return err
+	w, noCache := openWorkspace(screen)
+	if noCache != nil { // the rest is asked all the same
+		dir, err := os.MkdirTemp("", "sor-doctor-")
+		if err != nil {
+			return noCache
+		}
+		defer os.RemoveAll(dir)
+		screen.settings.CacheDir = dir
+		if w, err = openWorkspace(screen); err != nil {
+			return err
+		}
 	}
 	namespaces, engine := checkNamespace(), checkDocker(ctx)
 	checks := []check{{Name: "sor", Status: "ok", Text: fmt.Sprintf("%s %s/%s", sorVersion(), runtime.GOOS, runtime.GOARCH)}, namespaces, engine}
@@ -57,7 +65,11 @@ func runDoctor(ctx context.Context, screen *ui, cmd *cobra.Command, asJSON bool)
 	for _, name := range []string{"node", "python3", "ruby"} {
 		checks = append(checks, w.checkInterpreter(ctx, name))
 	}
-	checks = append(checks, w.checkCache())
+	if noCache != nil {
+		checks = append(checks, check{"cache", "fail", noCache.Error(), "name another with --cache-dir or SOR_CACHE"})
+	} else {
+		checks = append(checks, w.checkCache())
+	}
 	if err := printChecks(cmd.OutOrStdout(), checks, asJSON); err != nil {
 		return err
 	}

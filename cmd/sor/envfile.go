@@ -6,8 +6,12 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"regexp"
 	"strings"
 )
+
+// variableName is what Lambda takes as one.
+var variableName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
 
 // functionEnvironment lays --env-file and --env over the environment of sor.yaml.
 func functionEnvironment(base map[string]string, file string, pairs []string) (map[string]string, error) {
@@ -24,6 +28,9 @@ func functionEnvironment(base map[string]string, file string, pairs []string) (m
 		key, value, ok := strings.Cut(pair, "=")
 		if !ok {
 			value, ok = os.LookupEnv(key)
+		}
+		if ok && !variableName.MatchString(key) {
+			return nil, fail(exitUsage, "a name has letters, digits and underscores, a letter first", fmt.Errorf("--env: %q is no name of a variable", key))
 		}
 		if !ok || key == "" {
 			return nil, fail(exitUsage, "write --env KEY=VALUE; KEY alone takes it from this shell's environment",

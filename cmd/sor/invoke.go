@@ -50,7 +50,7 @@ Exit codes: 0 it answered, 2 sor.yaml or the event is wrong, 3 no sandbox here, 
 		Example: `  sor invoke --local -e '{"name":"Ada"}'
   sor invoke --local -e events/hello.json --trace
   sor invoke --local -e - --json < event.json | jq .report`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			err := runInvoke(cmd.Context(), screen, cmd, o)
 			if err != nil && o.json && !isTold(err) {
@@ -102,6 +102,11 @@ func runInvoke(ctx context.Context, screen *ui, cmd *cobra.Command, o invokeOpti
 	if err != nil {
 		return err
 	}
+	for _, name := range []string{"timeout", "memory"} {
+		if flag := cmd.Flags().Lookup(name); flag.Changed && flag.Value.String() == "0" {
+			return fail(exitUsage, "leave it out to use what sor.yaml says", fmt.Errorf("--%s 0 is not possible", name))
+		}
+	}
 	if err := overrideProject(p, o); err != nil {
 		return err
 	}
@@ -124,6 +129,10 @@ func (w *workspace) loadProject() (*project.Project, error) {
 			hint = "go to a folder with a sor.yaml, or make one: sor init hello"
 		}
 		return nil, fail(exitUsage, hint, err)
+	}
+	if len(p.Sidecars) > 0 {
+		return nil, fail(exitUsage, "take `sidecars` out of sor.yaml; a later version starts them",
+			fmt.Errorf("sidecars are listed (%s), and this version of the open runtime starts none", strings.Join(p.Sidecars, ", ")))
 	}
 	return p, nil
 }
@@ -159,6 +168,9 @@ func (w *workspace) prepare(ctx context.Context, p *project.Project, o invokeOpt
 	if err != nil {
 		return nil, err
 	}
+	if o.image != "" && box.Name() != "docker" {
+		w.warn("--image is for the docker sandbox, and this is the %s one", box.Name())
+	}
 	if o.layer != "" && !filepath.IsAbs(o.layer) {
 		o.layer = filepath.Join(w.wd, o.layer)
 	}
@@ -178,6 +190,16 @@ func (w *workspace) prepare(ctx context.Context, p *project.Project, o invokeOpt
 	for _, f := range opt.Findings { // what fails here too, the sandbox shows as Lambda would
 		w.warn("%s", findingText(f))
 	}
+	for _, name := range opt.Mended {
+		w.warn("%s is executable in the sandbox, as sor build-layer packs it; here it is not: chmod +x it", name)
+	}
+	for _, name := range task.Mended {
+		w.warn("%s is executable in the sandbox; here it is not, and zip would keep that: chmod +x it", name)
+	}
+	if !openRuntime(p) && !hasBootstrap(task.Dir) && !hasBootstrap(opt.Dir) {
+		return nil, fail(exitUsage, "put an executable `bootstrap` into "+w.displayPath(p.Code),
+			errors.New("runtime: provided starts the function's own bootstrap, and there is none in the code or the layers"))
+	}
 	for _, name := range extensionsIn(opt.Dir) {
 		w.warn("extensions/%s is not started here: this version of the local Lambda has no Extensions API; Lambda starts it", name)
 	}
@@ -185,6 +207,12 @@ func (w *workspace) prepare(ctx context.Context, p *project.Project, o invokeOpt
 		w.warn("code and layers have %d bytes unzipped; Lambda allows %d [%s]", total, int64(layer.MaxUnzipped), layer.RuleSize)
 	}
 	return w.newSession(ctx, p, box, &session{opt: opt, task: task, network: w.settings.Network, trace: o.trace, json: o.json, passCredentials: o.awsCredentials})
+}
+
+// hasBootstrap says whether Lambda would find a program to start in a folder.
+func hasBootstrap(dir string) bool {
+	info, err := os.Stat(filepath.Join(dir, "bootstrap"))
+	return dir != "" && err == nil && !info.IsDir()
 }
 
 // extensionsIn lists the files that Lambda would start as extensions.

@@ -18,6 +18,9 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C kills
+	// Who reads the result may go away: that is an error of writing, and no reason to leave a sandbox behind. Caught, not
+	// ignored, so that children are not deaf to it.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
@@ -33,7 +36,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if err == nil {
 		return exitOK
 	}
-	if ctx.Err() != nil && exitCode(err) != exitInterrupted {
+	if told, _ := errors.AsType[*exitError](err); ctx.Err() != nil && (told == nil || !told.told) {
 		err = &exitError{code: exitInterrupted, err: errors.New("interrupted")}
 	}
 	screen.failure(err)
@@ -58,7 +61,7 @@ It packs them with an open runtime into a Lambda layer, and runs that very layer
 			return screen.configure(cmd)
 		},
 	}
-	root.PersistentFlags().BoolP("quiet", "q", false, "only results and errors")
+	root.PersistentFlags().BoolP("quiet", "q", false, "nothing of sor itself but results, warnings and errors")
 	root.PersistentFlags().BoolP("verbose", "v", false, "also the protocol on the wire and what is decided on the way")
 	root.PersistentFlags().String("cache-dir", "", "where programs and unpacked layers are kept (default: the user's cache folder)")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {

@@ -58,3 +58,15 @@ func completes(cmd *cobra.Command, flag string, words []string) {
 	// Its only error is a flag that is not there, which the test of completions finds.
 	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 }
+
+// noArguments refuses words that belong to no flag. A shell that expands * makes some.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := "`" + cmd.CommandPath() + " --help` lists the flags"
+	if len(args[0]) > 4 && strings.HasSuffix(args[0], ".zip") {
+		hint = "a flag takes one file: name it whole, the shell made several words of a *\n" + hint
+	}
+	return fail(exitUsage, hint, fmt.Errorf("%s takes flags only, and this belongs to none: %s", cmd.CommandPath(), strings.Join(args, " ")))
+}

@@ -148,6 +148,9 @@ func Check(place string, info Info, arch string, find func(program string) bool)
 			"run dos2unix on it, and keep it so with `* text=auto eol=lf` in .gitattributes")
 	case info.Kind == ELF && info.Arch != arch:
 		return one(RuleArchitecture, fmt.Sprintf("it is built for %s, and this is %s", info.Arch, arch), "build it for linux/"+arch)
+	case info.Kind == Script && info.Interpreter != "" && !path.IsAbs(info.Interpreter):
+		return one(RuleInterpreter, fmt.Sprintf("its #! line names %s, which is no absolute path, and the kernel looks nowhere else", info.Interpreter),
+			"begin it with #!/usr/bin/env "+info.Interpreter)
 	case info.Interpreter == "" && info.Kind == Script:
 		return one(RuleNoShebang, "its #! line names no interpreter", "begin it with a line like #!/bin/bash")
 	}

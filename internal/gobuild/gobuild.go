@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -39,7 +40,16 @@ func Version(ctx context.Context, dir string) (string, error) {
 // (amd64, arm64). What the compiler objects to is a *CompileError.
 func Build(ctx context.Context, dir, pkg, out, arch string, extra ...string) error {
 	args := append([]string{"build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid=", "-o", out}, extra...)
-	_, err := run(ctx, dir, linux(arch), append(args, pkg)...)
+	// What Go leaves behind when it is killed is beside out, and removed with this.
+	work, err := filepath.Abs(out + ".work")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(work, 0o700); err != nil {
+		return fmt.Errorf("making a folder for go build: %w", err)
+	}
+	defer os.RemoveAll(work)
+	_, err = run(ctx, dir, append(linux(arch), "GOTMPDIR="+work), append(args, pkg)...)
 	return err
 }
 

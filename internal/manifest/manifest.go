@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -66,7 +67,7 @@ func ParseMiddleware(data []byte) (m Middleware, warnings []string, err error) {
 		}
 	}
 	if m.TimeoutMs < 0 {
-		return m, warnings, fmt.Errorf("timeoutMs is %d; a time limit is positive", m.TimeoutMs)
+		return m, warnings, fmt.Errorf("timeoutMs is %d; a time limit is positive, and 0 is none", m.TimeoutMs)
 	}
 	return m, warnings, nil
 }
@@ -118,7 +119,7 @@ func (d Defaults) JSON() []byte {
 func parse(data []byte, v any, known ...string) (warnings []string, err error) {
 	var keys map[string]json.RawMessage
 	if err := json.Unmarshal(data, &keys); err != nil {
-		return nil, fmt.Errorf("it is not a JSON object: %w", err)
+		return nil, fmt.Errorf("it is not a JSON object: %w", plain(err))
 	}
 	if keys == nil {
 		return nil, errors.New("it is not a JSON object: it is null")
@@ -134,5 +135,20 @@ func parse(data []byte, v any, known ...string) (warnings []string, err error) {
 	if err != nil {
 		return warnings, err
 	}
-	return warnings, json.Unmarshal(kept, v)
+	return warnings, plain(json.Unmarshal(kept, v))
+}
+
+// plain puts a value of the wrong kind into words of JSON instead of Go.
+func plain(err error) error {
+	wrong, ok := errors.AsType[*json.UnmarshalTypeError](err)
+	if !ok {
+		return err
+	}
+	kind := map[reflect.Kind]string{
+		reflect.String: "a string", reflect.Bool: "true or false", reflect.Int: "a whole number", reflect.Slice: "a list", reflect.Map: "an object",
+	}[wrong.Type.Kind()]
+	if wrong.Field == "" {
+		return fmt.Errorf("it is of the kind %s, and must be %s", wrong.Value, kind)
+	}
+	return fmt.Errorf("%s is of the kind %s, and must be %s", wrong.Field, wrong.Value, kind)
 }

@@ -76,7 +76,7 @@ func TestParseRuntime(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		``: "it is not a JSON object: unexpected end of JSON input", `{"protocol":"exec"}`: `there is no protocol "exec"; there are frames/1 and runtime-api`,
-		`{"command":"x"}`: "cannot unmarshal string",
+		`{"command":"x"}`: "command is of the kind string, and must be a list",
 	} {
 		if _, _, err := manifest.ParseRuntime([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", text, err, want)

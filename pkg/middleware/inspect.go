@@ -28,8 +28,10 @@ func inspect(ref manifest.Ref, o Options) (p *program, optional bool, causes []e
 		return nil, ref.Optional, []error{err}
 	}
 	m, err := readManifest(filepath.Join(o.Root, folder, ref.Name+".json"), ref.Name, o)
-	optional = ref.Optional || m.Optional()
-	if err != nil {
+	optional = ref.Optional
+	if err == nil {
+		optional = optional || m.Optional()
+	} else { // what a broken manifest says makes nothing optional
 		causes = append(causes, err)
 	}
 	exe, findings := executable.Locate(o.Root, folder, ref.Name)

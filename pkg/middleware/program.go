@@ -7,6 +7,7 @@ package middleware
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -91,9 +92,27 @@ func (p *program) onError(ctx context.Context, inv *Invocation, err error) (Resp
 	}
 	replaced, _ := runtimeapi.ParseError(out.Payload) // checkOutput saw that it is one
 	if replaced.Type == "" {
-		replaced.Type = given.Type
+		replaced.Type, replaced.Document = given.Type, withType(out.Payload, given.Type)
 	}
 	return Response{}, replaced
+}
+
+// withType adds the errorType that a replacement left out.
+func withType(document []byte, errorType string) []byte {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(document, &fields) != nil {
+		return document
+	}
+	quoted, err := json.Marshal(errorType)
+	if err != nil {
+		return document
+	}
+	fields["errorType"] = quoted
+	whole, err := json.Marshal(fields)
+	if err != nil {
+		return document
+	}
+	return whole
 }
 
 // skips says whether a failure is passed over, and warns of it. When the invocation's time is over there is nothing to go

@@ -113,7 +113,7 @@ func TestErrorHookSeesTheDocument(t *testing.T) {
 func TestErrorReplaced(t *testing.T) {
 	for _, test := range []struct{ script, wantType, wantDocument string }{
 		{`echo '{"errorType":"Function.Other","errorMessage":"hidden"}'`, "Function.Other", `{"errorType":"Function.Other","errorMessage":"hidden"}`},
-		{`echo '{"errorMessage":"hidden"}'`, "Function.Broken", `{"errorMessage":"hidden"}`},
+		{`echo '{"errorMessage":"hidden"}'`, "Function.Broken", `{"errorMessage":"hidden","errorType":"Function.Broken"}`},
 		{`echo '{"errorType":"X","extra":[1]}'`, "X", `{"errorType":"X","extra":[1]}`},
 		{`cat`, "Function.Broken", `{"errorType":"Function.Broken","errorMessage":"it broke","stackTrace":[]}`},
 		{`exit 0`, "Function.Broken", `{"errorType":"Function.Broken","errorMessage":"it broke","stackTrace":[]}`},

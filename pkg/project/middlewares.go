@@ -5,6 +5,7 @@ package project
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -68,7 +69,19 @@ func (d *decoder) ownMiddleware(at *yaml.Node, written string, optional bool) (M
 		d.wrong(at, "rename the file", "middlewares: %v", err)
 		return Middleware{}, false
 	}
+	if info.IsDir() && !holdsProgram(path, name) {
+		d.wrong(at, "put Go source in it, or an executable "+name, "middlewares: %s is a folder with neither Go source nor a program %s in it", written, name)
+		return Middleware{}, false
+	}
 	return Middleware{Name: name, Path: path, Optional: optional}, true
+}
+
+// holdsProgram says whether a folder can be a middleware: by Go source in it, or by a file of its name.
+func holdsProgram(path, name string) bool {
+	entries, err := os.ReadDir(path)
+	return err != nil || slices.ContainsFunc(entries, func(e os.DirEntry) bool {
+		return strings.HasSuffix(e.Name(), ".go") || e.Name() == name
+	})
 }
 
 func (d *decoder) isThere(written string) bool {

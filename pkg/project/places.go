@@ -161,6 +161,11 @@ func (d *decoder) extra() {
 	}
 }
 
+func isProject(path string) bool {
+	info, err := os.Stat(filepath.Join(path, fileName))
+	return err == nil && info.Mode().IsRegular()
+}
+
 // layers reads `layers`, the zips and folders of others.
 func (d *decoder) layers() {
 	entries, _ := d.list("layers")
@@ -186,6 +191,8 @@ func (d *decoder) layers() {
 		case info == nil:
 		case seen[path] > 0:
 			d.wrong(at, "", "layers: %s is listed twice, first in line %d", written, seen[path])
+		case info.IsDir() && isProject(path):
+			d.wrong(at, "run `sor build-layer` there, and name the zip in its dist/", "layers: %s is a sor project, not a layer", written)
 		case !info.IsDir() && !isZip(path):
 			d.wrong(at, "", "layers: %s is no zip; a layer is a zip or a folder", written)
 		default:
