@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/serverless/open-runtime/internal/process"
 )
@@ -51,8 +52,25 @@ func (d *daemons) has(pid int) bool {
 	if known {
 		return true
 	}
-	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-	return err == nil && (bytes.HasPrefix(environ, []byte(marker)) || bytes.Contains(environ, []byte("\x00"+marker)))
+	return marked(pid)
+}
+
+// marked asks a process for its environment. In the midst of an exec it has none: then it is asked again, soon and not for
+// ever, since the dead have none either.
+func marked(pid int) bool {
+	again := time.NewTicker(time.Millisecond)
+	defer again.Stop()
+	for range 5 {
+		environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+		if err != nil {
+			return false
+		}
+		if len(environ) > 0 {
+			return bytes.HasPrefix(environ, []byte(marker)) || bytes.Contains(environ, []byte("\x00"+marker))
+		}
+		<-again.C
+	}
+	return false
 }
 
 // marker is the variable that only a middleware's processes have.
