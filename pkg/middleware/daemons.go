@@ -76,12 +76,9 @@ func marked(pid int) bool {
 // marker is the variable that only a middleware's processes have.
 const marker = "SOR_MIDDLEWARE="
 
-// orphans lists live orphans; those that ended are reaped. The kernel gives an orphan to the first thread of a process,
-// so an empty list there, at a tenth of the price, is the answer nearly always.
+// orphans lists live orphans; those that ended are reaped.
 func orphans() []int {
-	own := os.Getpid()
-	list, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", own, own))
-	if err == nil && len(bytes.TrimSpace(list)) == 0 {
+	if !process.Adopted() {
 		return nil
 	}
 	process.ReapOrphans()
