@@ -27,12 +27,9 @@ type Config struct {
 	FunctionVersion string            `json:"functionVersion"` // "$LATEST"
 	FunctionARN     string            `json:"functionArn"`
 	Region          string            `json:"region"`
-	AccountID       string            `json:"accountId"`
 	Handler         string            `json:"handler"`
 	MemoryMB        int               `json:"memoryMB"`
 	TimeoutMs       int64             `json:"timeoutMs"`
-	TmpMB           int               `json:"tmpMB"`
-	Target          string            `json:"target"`      // Lambda runtime identifier; named in INIT_START
 	Managed         bool              `json:"managed"`     // a managed target: AWS_LAMBDA_EXEC_WRAPPER=/opt/bootstrap, /var/runtime/bootstrap first
 	Environment     map[string]string `json:"environment"` // the function's own
 	Credentials     map[string]string `json:"credentials"` // AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN

@@ -224,7 +224,7 @@ func (k *conn) receive(method string, maxBody int64) (*Response, bool, error) {
 		keep := !old && !hasToken(header.Get("Connection"), "close")
 		if status != 204 && status != 304 && method != "HEAD" {
 			unframed := header.Get("Transfer-Encoding") == "" && header.Get("Content-Length") == ""
-			resp.Body, resp.Trailer, err = readBody(k.reader, header, maxBody, true)
+			resp.Body, resp.Trailer, err = readBody(k.reader, header, maxBody)
 			keep = keep && !unframed
 		}
 		return resp, keep, err

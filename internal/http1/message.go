@@ -118,8 +118,8 @@ func isToken(name string) bool {
 
 func cut(text string) string { return text[:min(len(text), 80)] }
 
-// readBody reads a body by the header's framing. untilClose says what no framing means: up to the end, or none.
-func readBody(r *bufio.Reader, h Header, maxBody int64, untilClose bool) (body []byte, trailer Header, err error) {
+// readBody reads the body of a response by the header's framing; without any it goes up to the end.
+func readBody(r *bufio.Reader, h Header, maxBody int64) (body []byte, trailer Header, err error) {
 	if coding := h.Get("Transfer-Encoding"); coding != "" {
 		if !strings.EqualFold(coding, "chunked") {
 			return nil, nil, broken("unknown transfer coding %q", cut(coding))
@@ -136,14 +136,12 @@ func readBody(r *bufio.Reader, h Header, maxBody int64, untilClose bool) (body [
 		body = make([]byte, length)
 		_, err = io.ReadFull(r, body)
 		return body, nil, midway(err)
-	case untilClose:
-		body, err = io.ReadAll(io.LimitReader(r, maxBody+1))
-		if err == nil && int64(len(body)) > maxBody {
-			err = broken("a body over %d bytes", maxBody)
-		}
-		return body, nil, err
 	}
-	return nil, nil, nil
+	body, err = io.ReadAll(io.LimitReader(r, maxBody+1))
+	if err == nil && int64(len(body)) > maxBody {
+		err = broken("a body over %d bytes", maxBody)
+	}
+	return body, nil, err
 }
 
 // contentLength refuses two lengths that differ: two readers would see two messages.

@@ -233,6 +233,14 @@ func newExit(status syscall.WaitStatus, usage syscall.Rusage) Exit {
 // Success says whether it exited with status 0.
 func (e Exit) Success() bool { return e.Code == 0 && e.Signal == 0 }
 
+// Reason is the sentence in which Lambda tells how a runtime ended.
+func (e Exit) Reason() string {
+	if e.Success() {
+		return "Runtime exited without providing a reason"
+	}
+	return "Runtime exited with error: " + e.String()
+}
+
 // String spells it as Lambda does: "exit status 3", "signal: killed".
 func (e Exit) String() string {
 	if e.Signal != 0 {

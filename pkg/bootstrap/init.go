@@ -8,8 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -107,9 +105,12 @@ func (b *bootstrap) lists() ([]manifest.Ref, *runtimeapi.Error) {
 }
 
 func (b *bootstrap) readDefaults() (manifest.Defaults, error) {
-	data, err := readSmall(filepath.Join(b.options.Opt, "sor.json"))
-	if err != nil || data == nil {
-		return manifest.Defaults{}, err
+	data, err := manifest.Read(filepath.Join(b.options.Opt, "sor.json"))
+	if err != nil {
+		return manifest.Defaults{}, fmt.Errorf("reading sor.json: %w", err)
+	}
+	if data == nil {
+		return manifest.Defaults{}, nil
 	}
 	defaults, warnings, err := manifest.ParseDefaults(data)
 	for _, warning := range warnings {
@@ -119,24 +120,6 @@ func (b *bootstrap) readDefaults() (manifest.Defaults, error) {
 		return defaults, fmt.Errorf("reading sor.json: %w", err)
 	}
 	return defaults, nil
-}
-
-// largestManifest is more than any manifest needs, in bytes.
-const largestManifest = 64 * 1024
-
-// readSmall reads a manifest; nil when there is none.
-func readSmall(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > largestManifest {
-		return nil, fmt.Errorf("%s is no regular file of at most %d bytes", path, largestManifest)
-	}
-	return os.ReadFile(path)
 }
 
 // findRuntime finds the language runtime of the layer and how it is spoken to.
@@ -167,16 +150,19 @@ func (b *bootstrap) findRuntime() (*languageRuntime, *runtimeapi.Error) {
 }
 
 func (b *bootstrap) runtimeManifest(path string) (manifest.Runtime, error) {
-	data, err := readSmall(path)
-	if err != nil || data == nil {
-		return manifest.Runtime{}, err
+	wrong := func(cause, fix string) error {
+		return executable.Finding{Rule: executable.RuleManifest, Path: path, Cause: cause, Fix: fix}
+	}
+	data, err := manifest.Read(path)
+	if err != nil {
+		return manifest.Runtime{}, wrong(err.Error(), "")
+	}
+	if data == nil {
+		return manifest.Runtime{}, nil
 	}
 	spoken, warnings, err := manifest.ParseRuntime(data)
 	for _, warning := range warnings {
 		b.log.warning("manifest of the language runtime", "cause", warning)
-	}
-	wrong := func(cause, fix string) error {
-		return executable.Finding{Rule: executable.RuleManifest, Path: path, Cause: cause, Fix: fix}
 	}
 	switch {
 	case err != nil:

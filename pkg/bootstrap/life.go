@@ -178,10 +178,7 @@ func (l *life) death(ctx context.Context, id, before string) *runtimeapi.Error {
 
 // exitError tells an exit as Lambda tells the exit of a runtime.
 func exitError(id string, exit process.Exit) *runtimeapi.Error {
-	text := "Runtime exited with error: " + exit.String()
-	if exit.Success() {
-		text = "Runtime exited without providing a reason"
-	}
+	text := exit.Reason()
 	if id != "" {
 		text = "RequestId: " + id + " Error: " + text
 	}

@@ -94,8 +94,8 @@ func (l *layer) begin(o options) *function {
 	}
 	maps.Copy(env, o.env)
 	config := frames.Config{
-		FunctionName: "demo", FunctionVersion: "$LATEST", FunctionARN: account, Region: "eu-west-1", AccountID: "123456789012",
-		Handler: "handler.hello", MemoryMB: 8192, TimeoutMs: 20_000, TmpMB: 512, Target: "provided.al2023", Environment: env, Trace: o.trace,
+		FunctionName: "demo", FunctionVersion: "$LATEST", FunctionARN: account, Region: "eu-west-1",
+		Handler: "handler.hello", MemoryMB: 8192, TimeoutMs: 20_000, Environment: env, Trace: o.trace,
 	}
 	if o.handler != "" {
 		config.Handler = o.handler

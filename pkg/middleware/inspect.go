@@ -7,7 +7,6 @@ package middleware
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -57,26 +56,16 @@ func inspect(ref manifest.Ref, o Options) (p *program, optional bool, causes []e
 	}, optional, nil
 }
 
-// largestManifest is more than any manifest needs.
-const largestManifest = 64 * 1024
-
 func readManifest(path, name string, o Options) (manifest.Middleware, error) {
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return manifest.DefaultMiddleware(), nil
-	}
 	wrong := func(cause, fix string) error {
 		return executable.Finding{Rule: executable.RuleManifest, Path: path, Cause: cause, Fix: fix}
 	}
+	data, err := manifest.Read(path)
 	if err != nil {
 		return manifest.DefaultMiddleware(), wrong(err.Error(), "")
 	}
-	if !info.Mode().IsRegular() || info.Size() > largestManifest {
-		return manifest.DefaultMiddleware(), wrong(fmt.Sprintf("it is no regular file of at most %d bytes", largestManifest), "")
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return manifest.DefaultMiddleware(), wrong(err.Error(), "")
+	if data == nil {
+		return manifest.DefaultMiddleware(), nil
 	}
 	m, warnings, err := manifest.ParseMiddleware(data)
 	for _, warning := range warnings {

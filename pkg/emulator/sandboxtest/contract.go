@@ -132,7 +132,7 @@ func testHidden(t *testing.T, s Subject) {
 }
 
 func testSizedTmp(t *testing.T, s Subject) {
-	e := start(t, s, func(o *emulator.Options) { o.Spec.TmpMB, o.Config.TmpMB = 16, 16 })
+	e := start(t, s, func(o *emulator.Options) { o.Spec.TmpMB = 16 })
 	got := do(t, e, event{Do: "fill", Path: "/tmp/big", Size: 64 << 20})
 	if got.Size < 15<<20 || got.Size > 16<<20 || !strings.Contains(got.Error, "no space left") {
 		t.Errorf("filling a /tmp of 16 MB: %+v", got)

@@ -126,9 +126,9 @@ func options(tb testing.TB, s Subject) emulator.Options {
 func functionOptions(image, task, opt string) emulator.Options {
 	return emulator.Options{
 		Config: frames.Config{
-			FunctionName: "probe", FunctionVersion: "$LATEST", Region: "eu-central-1", AccountID: "123456789012",
+			FunctionName: "probe", FunctionVersion: "$LATEST", Region: "eu-central-1",
 			FunctionARN: "arn:aws:lambda:eu-central-1:123456789012:function:probe",
-			Handler:     "probe.handle", MemoryMB: 256, TimeoutMs: 20_000, TmpMB: 64, Target: "provided.al2023",
+			Handler:     "probe.handle", MemoryMB: 256, TimeoutMs: 20_000,
 			Environment: map[string]string{"TABLE_NAME": "orders"},
 		},
 		Spec: emulator.Spec{

@@ -195,10 +195,7 @@ func (e *environment) exitAnswer(id string) answer {
 		return *e.broken
 	}
 	exit := e.child.Exit()
-	text := "Runtime exited with error: " + exit.String()
-	if exit.Success() {
-		text = "Runtime exited without providing a reason"
-	}
+	text := exit.Reason()
 	if e.oom || exit.Signal == syscall.SIGKILL && e.supervisor.memory.nearLimit() {
 		message := fmt.Sprintf("RequestId: %s Error: %s (it used more than its %d MB of memory)", id, text, e.supervisor.config.MemoryMB)
 		return answer{payload: errorBody(runtimeapi.ErrorOutOfMemory, message), errorType: runtimeapi.ErrorOutOfMemory}

@@ -134,8 +134,8 @@ func start(t *testing.T, task string, changes ...func(*setup)) *function {
 
 func config() frames.Config {
 	return frames.Config{
-		FunctionName: "hello", FunctionVersion: "$LATEST", FunctionARN: arn, Region: "eu-central-1", AccountID: "123456789012",
-		Handler: "app.handle", MemoryMB: 1024, TimeoutMs: 20_000, TmpMB: 64, Target: "provided.al2023",
+		FunctionName: "hello", FunctionVersion: "$LATEST", FunctionARN: arn, Region: "eu-central-1",
+		Handler: "app.handle", MemoryMB: 1024, TimeoutMs: 20_000,
 		Environment: map[string]string{},
 	}
 }
