@@ -168,7 +168,7 @@ func benchEmulator(b *testing.B, spec emulator.Spec, env map[string]string) func
 		Spec: spec,
 		Config: frames.Config{
 			FunctionName: "bench", FunctionVersion: "$LATEST", FunctionARN: "arn:aws:lambda:us-east-1:012345678912:function:bench",
-			Region: "us-east-1", Handler: "handler.hello", MemoryMB: 512, TimeoutMs: 10000, TmpMB: 64, Environment: env,
+			Region: "us-east-1", Handler: "handler.hello", MemoryMB: 512, TimeoutMs: 10000, Environment: env,
 		},
 	})
 	if err != nil {

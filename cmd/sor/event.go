@@ -39,7 +39,7 @@ func readEvents(ctx context.Context, args []string, stdin io.Reader) ([][]byte, 
 // readEvent reads one event: text if it is JSON or begins like JSON, "-" for stdin, else a file; "@FILE" always a file.
 func readEvent(ctx context.Context, arg string, stdin io.Reader) ([]byte, error) {
 	if arg == "-" {
-		event, err := readStdin(ctx, stdin)
+		event, err := interruptible(ctx, func() ([]byte, error) { return readLimited(stdin) })
 		if err != nil {
 			return nil, fail(exitUsage, "", fmt.Errorf("reading the event from stdin: %w", err))
 		}
@@ -83,26 +83,6 @@ func eventFileHint(name string, err error) string {
 		return "it is neither JSON nor a file; quote JSON for the shell: -e '{\"key\":\"value\"}'"
 	}
 	return "-e takes JSON, a file, or - for stdin"
-}
-
-// readStdin reads the event from stdin, until ctx ends: a read from a terminal or a pipe can't be stopped, and ends with the
-// process.
-func readStdin(ctx context.Context, stdin io.Reader) ([]byte, error) {
-	type reply struct {
-		event []byte
-		err   error
-	}
-	replies := make(chan reply, 1)
-	go func() {
-		event, err := readLimited(stdin)
-		replies <- reply{event, err}
-	}()
-	select {
-	case r := <-replies:
-		return r.event, r.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 }
 
 // readLimited reads one byte more than an event may have, so that too much is seen and not swallowed.

@@ -42,26 +42,19 @@ func (u *ui) ask(ctx context.Context, in io.Reader, question string) (string, er
 	u.clearBar()
 	fmt.Fprint(u.out, question)
 	u.mu.Unlock()
-	type reply struct {
-		line string
-		err  error
-	}
-	replies := make(chan reply, 1)
-	go func() { // a read from a terminal can't be stopped: after Ctrl-C it ends with the process
+	line, err := interruptible(ctx, func() (string, error) {
 		line, err := bufio.NewReader(in).ReadString('\n')
-		replies <- reply{strings.TrimSpace(line), err}
-	}()
-	select {
-	case <-ctx.Done():
+		return strings.TrimSpace(line), err
+	})
+	switch {
+	case ctx.Err() != nil:
 		u.line("")
 		return "", fail(exitInterrupted, "", errors.New("interrupted"))
-	case r := <-replies:
-		if r.err != nil && r.line == "" {
-			u.line("")
-			return "", fail(exitUsage, "--no-input asks nothing", errors.New("stdin ended before the answer"))
-		}
-		return r.line, nil
+	case err != nil && line == "":
+		u.line("")
+		return "", fail(exitUsage, "--no-input asks nothing", errors.New("stdin ended before the answer"))
 	}
+	return line, nil
 }
 
 // command is what makes the same project without a question.

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/serverless/open-runtime/internal/executable"
 	"github.com/serverless/open-runtime/pkg/layer"
@@ -62,19 +63,25 @@ Exit codes: 0 it answered, 2 sor.yaml or the event is wrong, 3 no sandbox here, 
 	f := cmd.Flags()
 	f.BoolVar(&o.local, "local", false, "in a sandbox on this machine (the only place so far)")
 	f.StringArrayVarP(&o.events, "event", "e", nil, "event: JSON, a file, @FILE, or - for stdin (default {}); may be repeated")
-	f.StringVar(&o.sandbox, "sandbox", "auto", "auto, docker or namespace [SOR_SANDBOX]")
-	f.StringVar(&o.image, "image", "", "image for the docker sandbox (default: AWS's own of the target)")
-	f.StringVar(&o.network, "network", "", "none, or a Docker network (default: what the function would reach) [SOR_NETWORK]")
-	f.StringArrayVar(&o.env, "env", nil, "environment variable KEY=VALUE, or KEY from this shell; may be repeated")
-	f.StringVar(&o.envFile, "env-file", "", "file with lines of KEY=VALUE")
+	o.sandboxFlags(cmd)
 	f.IntVar(&o.timeout, "timeout", 0, "seconds (default: sor.yaml's)")
 	f.IntVar(&o.memory, "memory", 0, "MB (default: sor.yaml's)")
 	f.StringVar(&o.layer, "layer", "", "run this built layer zip instead of the project's files")
 	f.BoolVar(&o.trace, "trace", false, "show what each middleware and the handler made of the event")
 	f.BoolVar(&o.json, "json", false, "one JSON object an invocation on stdout: payload, error, logs, report, stages")
 	f.BoolVar(&o.awsCredentials, "aws-credentials", false, "pass this shell's AWS credentials to the function")
-	completes(cmd, "sandbox", sandboxNames)
 	return cmd
+}
+
+// sandboxFlags are those of all commands that start a sandbox.
+func (o *invokeOptions) sandboxFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&o.sandbox, "sandbox", "auto", "auto, docker or namespace [SOR_SANDBOX]")
+	f.StringVar(&o.image, "image", "", "image for the docker sandbox (default: AWS's own of the target)")
+	f.StringVar(&o.network, "network", "", "none, or a Docker network (default: what the function would reach) [SOR_NETWORK]")
+	f.StringArrayVar(&o.env, "env", nil, "environment variable KEY=VALUE, or KEY from this shell; may be repeated")
+	f.StringVar(&o.envFile, "env-file", "", "file with lines of KEY=VALUE")
+	completes(cmd, "sandbox", sandboxNames)
 }
 
 func isTold(err error) bool {
@@ -102,12 +109,7 @@ func runInvoke(ctx context.Context, screen *ui, cmd *cobra.Command, o invokeOpti
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{"timeout", "memory"} {
-		if flag := cmd.Flags().Lookup(name); flag.Changed && flag.Value.String() == "0" {
-			return fail(exitUsage, "leave it out to use what sor.yaml says", fmt.Errorf("--%s 0 is not possible", name))
-		}
-	}
-	if err := overrideProject(p, o); err != nil {
+	if err := overrideProject(p, cmd.Flags(), o); err != nil {
 		return err
 	}
 	run, err := w.prepare(ctx, p, o)
@@ -137,15 +139,15 @@ func (w *workspace) loadProject() (*project.Project, error) {
 	return p, nil
 }
 
-// overrideProject lays the flags over sor.yaml.
-func overrideProject(p *project.Project, o invokeOptions) error {
-	if o.timeout != 0 {
+// overrideProject lays the flags that were given over sor.yaml.
+func overrideProject(p *project.Project, flags *pflag.FlagSet, o invokeOptions) error {
+	if flags.Changed("timeout") {
 		if o.timeout < 1 || o.timeout > 900 {
 			return fail(exitUsage, "Lambda allows 1 to 900 seconds", fmt.Errorf("--timeout %d is not possible", o.timeout))
 		}
 		p.Timeout = o.timeout
 	}
-	if o.memory != 0 {
+	if flags.Changed("memory") {
 		if o.memory < 128 || o.memory > 10240 {
 			return fail(exitUsage, "Lambda allows 128 to 10240 MB", fmt.Errorf("--memory %d is not possible", o.memory))
 		}
@@ -187,7 +189,18 @@ func (w *workspace) prepare(ctx context.Context, p *project.Project, o invokeOpt
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range opt.Findings { // what fails here too, the sandbox shows as Lambda would
+	w.tellStaged(opt, task)
+	// An image may bring a /var/runtime/bootstrap; on this machine there is none.
+	if box.Name() == "namespace" && !openRuntime(p) && !hasBootstrap(task.Dir) && !hasBootstrap(opt.Dir) {
+		return nil, fail(exitUsage, "put an executable `bootstrap` into "+w.displayPath(p.Code),
+			errors.New("runtime: provided starts the function's own bootstrap, and there is none in the code or the layers"))
+	}
+	return w.newSession(ctx, p, box, &session{opt: opt, task: task, network: w.settings.Network, trace: o.trace, json: o.json, passCredentials: o.awsCredentials})
+}
+
+// tellStaged warns of what would be otherwise on Lambda. What fails here too, the sandbox shows as Lambda would.
+func (w *workspace) tellStaged(opt, task staged) {
+	for _, f := range opt.Findings {
 		w.warn("%s", findingText(f))
 	}
 	for _, name := range opt.Mended {
@@ -196,17 +209,12 @@ func (w *workspace) prepare(ctx context.Context, p *project.Project, o invokeOpt
 	for _, name := range task.Mended {
 		w.warn("%s is executable in the sandbox; here it is not, and zip would keep that: chmod +x it", name)
 	}
-	if !openRuntime(p) && !hasBootstrap(task.Dir) && !hasBootstrap(opt.Dir) {
-		return nil, fail(exitUsage, "put an executable `bootstrap` into "+w.displayPath(p.Code),
-			errors.New("runtime: provided starts the function's own bootstrap, and there is none in the code or the layers"))
-	}
 	for _, name := range extensionsIn(opt.Dir) {
 		w.warn("extensions/%s is not started here: this version of the local Lambda has no Extensions API; Lambda starts it", name)
 	}
 	if total := opt.Size + task.Size; total > layer.MaxUnzipped {
 		w.warn("code and layers have %d bytes unzipped; Lambda allows %d [%s]", total, int64(layer.MaxUnzipped), layer.RuleSize)
 	}
-	return w.newSession(ctx, p, box, &session{opt: opt, task: task, network: w.settings.Network, trace: o.trace, json: o.json, passCredentials: o.awsCredentials})
 }
 
 // hasBootstrap says whether Lambda would find a program to start in a folder.

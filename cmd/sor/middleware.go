@@ -53,12 +53,7 @@ Exit codes: 0 it ran, 2 there is no such middleware or the event is wrong, 3 no 
 	}
 	f := cmd.Flags()
 	f.StringArrayVarP(&o.events, "event", "e", nil, "event, response or error document: JSON, a file, @FILE, or - for stdin")
-	f.StringVar(&o.sandbox, "sandbox", "auto", "auto, docker or namespace [SOR_SANDBOX]")
-	f.StringVar(&o.image, "image", "", "image for the docker sandbox")
-	f.StringVar(&o.network, "network", "", "none, or a Docker network [SOR_NETWORK]")
-	f.StringArrayVar(&o.env, "env", nil, "environment variable KEY=VALUE; may be repeated")
-	f.StringVar(&o.envFile, "env-file", "", "file with lines of KEY=VALUE")
-	completes(cmd, "sandbox", sandboxNames)
+	o.sandboxFlags(cmd)
 	return cmd
 }
 
@@ -84,7 +79,7 @@ func runMiddleware(ctx context.Context, screen *ui, cmd *cobra.Command, o invoke
 	if err != nil {
 		return err
 	}
-	if err := overrideProject(p, o); err != nil {
+	if err := overrideProject(p, cmd.Flags(), o); err != nil {
 		return err
 	}
 	session, err := w.prepare(ctx, p, o)

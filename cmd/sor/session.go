@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -73,17 +74,13 @@ func (s *session) config() frames.Config {
 			region = value
 		}
 	}
-	env := map[string]string{}
-	for key, value := range s.project.Environment {
-		env[key] = value
-	}
 	return frames.Config{
 		FunctionName: s.project.Name, FunctionVersion: "$LATEST",
 		FunctionARN: fmt.Sprintf("arn:aws:lambda:%s:%s:function:%s", region, localAccount, s.project.Name),
-		Region:      region, AccountID: localAccount, Handler: s.project.Handler,
-		MemoryMB: s.project.Memory, TimeoutMs: int64(s.project.Timeout) * 1000, TmpMB: s.project.Tmp,
-		Target: s.project.Target, Managed: openRuntime(s.project) && layer.Managed(s.project.Target),
-		Environment: env, Credentials: credentials(s.passCredentials), Trace: s.trace || s.json,
+		Region:      region, Handler: s.project.Handler,
+		MemoryMB: s.project.Memory, TimeoutMs: int64(s.project.Timeout) * 1000,
+		Managed:     openRuntime(s.project) && layer.Managed(s.project.Target),
+		Environment: maps.Clone(s.project.Environment), Credentials: credentials(s.passCredentials), Trace: s.trace || s.json,
 	}
 }
 

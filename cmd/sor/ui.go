@@ -4,6 +4,7 @@ package main
 // through here: steps with their time, warnings, a progress bar on a terminal, and errors.
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -162,4 +163,25 @@ func megabytes(n int64) string {
 		return fmt.Sprintf("%.1f KB", float64(n)/1024)
 	}
 	return fmt.Sprintf("%.1f MB", float64(n)/1024/1024)
+}
+
+// interruptible gives what read gives, or that ctx ended: a read from a terminal or a pipe can't be stopped, and ends with
+// the process.
+func interruptible[T any](ctx context.Context, read func() (T, error)) (T, error) {
+	type reply struct {
+		value T
+		err   error
+	}
+	replies := make(chan reply, 1)
+	go func() {
+		value, err := read()
+		replies <- reply{value, err}
+	}()
+	select {
+	case r := <-replies:
+		return r.value, r.err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	}
 }
