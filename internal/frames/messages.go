@@ -1,5 +1,7 @@
 package frames
 
+import "encoding/json"
+
 // Types of the contract: what a parent (the bootstrap) and a child (a language runtime, a persistent middleware) say.
 const (
 	TypeHello    = "hello"    // parent
@@ -17,6 +19,13 @@ const (
 const (
 	RoleMiddleware = "middleware"
 	RoleRuntime    = "runtime"
+)
+
+// Capabilities that a parent offers.
+const (
+	CapabilityMultiplex = "multiplex" // several ids at once
+	CapabilityStream    = "stream"    // a response in chunks
+	CapabilityCancel    = "cancel"    // cancel frames
 )
 
 // Hello opens a stream: what the parent speaks and offers.
@@ -42,8 +51,9 @@ type Ready struct {
 type Invoke struct {
 	Type       string  `json:"type"`
 	ID         string  `json:"id"`
-	Hook       string  `json:"hook,omitempty"` // for a middleware
-	DeadlineMs int64   `json:"deadlineMs"`     // Unix epoch, milliseconds
+	Hook       string  `json:"hook,omitempty"`     // for a middleware
+	Response   string  `json:"response,omitempty"` // for an after: buffer, head or none: what the payload is of a response
+	DeadlineMs int64   `json:"deadlineMs"`         // Unix epoch, milliseconds
 	Context    Context `json:"context"`
 }
 
@@ -67,6 +77,15 @@ type Answer struct {
 	Unchanged   bool   `json:"unchanged,omitempty"`
 	Respond     bool   `json:"respond,omitempty"`
 	ContentType string `json:"contentType,omitempty"`
+}
+
+// Chunk is the header of a piece of a streamed response. The first may carry a content type and a prelude: status, headers
+// and cookies of an HTTP integration, as JSON.
+type Chunk struct {
+	Type        string          `json:"type"`
+	ID          string          `json:"id"`
+	ContentType string          `json:"contentType,omitempty"`
+	Prelude     json.RawMessage `json:"prelude,omitempty"`
 }
 
 // Cancel asks the child to stop working on ID; Shutdown (no ID) to finish and exit.

@@ -24,6 +24,13 @@ const (
 	HookError  = "error"
 )
 
+// What a middleware's after needs of a response.
+const (
+	ResponseBuffer = "buffer" // all of it: a streamed response is collected first
+	ResponseHead   = "head"   // of a streamed response its head alone, of any other all
+	ResponseNone   = "none"   // nothing of it
+)
+
 // Middleware is what NAME.json says, with the defaults of a middleware that has none.
 type Middleware struct {
 	Protocol    string   `json:"protocol"`
@@ -32,11 +39,12 @@ type Middleware struct {
 	Required    *bool    `json:"required"`
 	Env         []string `json:"env"` // nil: all of the function's own variables
 	Credentials *bool    `json:"credentials"`
+	Response    string   `json:"response"` // what its after needs
 }
 
 // DefaultMiddleware is the contract of 2018: exec, before and after.
 func DefaultMiddleware() Middleware {
-	return Middleware{Protocol: ProtocolExec, Hooks: []string{HookBefore, HookAfter}}
+	return Middleware{Protocol: ProtocolExec, Hooks: []string{HookBefore, HookAfter}, Response: ResponseBuffer}
 }
 
 // Has says whether the middleware has a hook.
@@ -51,7 +59,7 @@ func (m Middleware) SeesCredentials() bool { return m.Credentials == nil || *m.C
 // ParseMiddleware reads NAME.json. Unknown keys are warnings.
 func ParseMiddleware(data []byte) (m Middleware, warnings []string, err error) {
 	m = DefaultMiddleware()
-	warnings, err = parse(data, &m, "protocol", "hooks", "timeoutMs", "required", "env", "credentials")
+	warnings, err = parse(data, &m, "protocol", "hooks", "timeoutMs", "required", "env", "credentials", "response")
 	if err != nil {
 		return m, warnings, err
 	}
@@ -65,6 +73,9 @@ func ParseMiddleware(data []byte) (m Middleware, warnings []string, err error) {
 		if !slices.Contains([]string{HookBefore, HookAfter, HookError}, hook) {
 			return m, warnings, fmt.Errorf("there is no hook %q; there are before, after and error", hook)
 		}
+	}
+	if !slices.Contains([]string{ResponseBuffer, ResponseHead, ResponseNone}, m.Response) {
+		return m, warnings, fmt.Errorf("response is %q; there are buffer, head and none", m.Response)
 	}
 	if m.TimeoutMs < 0 {
 		return m, warnings, fmt.Errorf("timeoutMs is %d; a time limit is positive, and 0 is none", m.TimeoutMs)
@@ -91,25 +102,31 @@ func ParseRuntime(data []byte) (r Runtime, warnings []string, err error) {
 type Defaults struct {
 	Middlewares []string `json:"middlewares"`
 	Sidecars    []string `json:"sidecars"`
+
+	// SHA256 pins files of other layers: paths under /opt, and the SHA-256 of their bytes in hexadecimal digits.
+	SHA256 map[string]string `json:"sha256"`
 }
 
 // ParseDefaults reads sor.json.
 func ParseDefaults(data []byte) (d Defaults, warnings []string, err error) {
-	warnings, err = parse(data, &d, "middlewares", "sidecars")
+	warnings, err = parse(data, &d, "middlewares", "sidecars", "sha256")
 	return d, warnings, err
 }
 
 // JSON spells it with only the keys that there are.
 func (d Defaults) JSON() []byte {
-	fields := map[string][]string{}
+	fields := map[string]any{}
 	if d.Middlewares != nil {
 		fields["middlewares"] = d.Middlewares
 	}
 	if d.Sidecars != nil {
 		fields["sidecars"] = d.Sidecars
 	}
+	if d.SHA256 != nil {
+		fields["sha256"] = d.SHA256
+	}
 	data, err := json.MarshalIndent(fields, "", "  ")
-	if err != nil { // lists of strings only: cannot happen
+	if err != nil { // strings only: cannot happen
 		return []byte("{}\n")
 	}
 	return append(data, '\n')

@@ -86,7 +86,7 @@ func TestParseRuntime(t *testing.T) {
 
 func TestWarningsAreInOrder(t *testing.T) {
 	_, warnings, err := manifest.ParseMiddleware([]byte(`{"zeta":1,"alpha":2,"hooks":[]}`))
-	const known = "; known are protocol, hooks, timeoutMs, required, env, credentials"
+	const known = "; known are protocol, hooks, timeoutMs, required, env, credentials, response"
 	want := []string{`unknown key "alpha"` + known, `unknown key "zeta"` + known}
 	if err != nil || !cmp.Equal(warnings, want) {
 		t.Errorf("got %q, %v", warnings, err)

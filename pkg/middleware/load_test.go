@@ -255,8 +255,8 @@ func TestUnknownKeyIsAWarning(t *testing.T) {
 	l.manifest("a", `{"hook":["after"],"timeout":1,"required":true}`)
 	l.load("a")
 	want := []string{
-		`sor: warning manifest of a middleware middleware=a cause="unknown key \"hook\"; known are protocol, hooks, timeoutMs, required, env, credentials"`,
-		`sor: warning manifest of a middleware middleware=a cause="unknown key \"timeout\"; known are protocol, hooks, timeoutMs, required, env, credentials"`,
+		`sor: warning manifest of a middleware middleware=a cause="unknown key \"hook\"; known are protocol, hooks, timeoutMs, required, env, credentials, response"`,
+		`sor: warning manifest of a middleware middleware=a cause="unknown key \"timeout\"; known are protocol, hooks, timeoutMs, required, env, credentials, response"`,
 	}
 	if diff := cmp.Diff(want, l.log); diff != "" {
 		t.Errorf("log (-want +got):\n%s", diff)

@@ -1,0 +1,90 @@
+package manifest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Sidecar is what sidecars/NAME.json says.
+type Sidecar struct {
+	Args              []string `json:"args"`              // after the program's name
+	Ready             Probe    `json:"ready"`             // when it is ready; none: as soon as it runs
+	ReadyTimeoutMs    int      `json:"readyTimeoutMs"`    // how long it may take to be ready
+	Critical          *bool    `json:"critical"`          // false: without it the function works all the same
+	Flush             Probe    `json:"flush"`             // what is done before the next invocation is asked for; none: nothing
+	FlushTimeoutMs    int      `json:"flushTimeoutMs"`    // how long that may take
+	ShutdownTimeoutMs int      `json:"shutdownTimeoutMs"` // from SIGTERM to SIGKILL
+	Env               []string `json:"env"`               // nil: all of the function's own variables
+	Credentials       *bool    `json:"credentials"`
+}
+
+// Probe is a question to a sidecar: one of its ways.
+type Probe struct {
+	FD      bool     `json:"fd,omitempty"`      // a line on its descriptor 3; for a flush one on 4 asks for it
+	TCP     string   `json:"tcp,omitempty"`     // host:port that accepts a connection
+	HTTP    string   `json:"http,omitempty"`    // URL that answers with a status from 200 to 299
+	Command []string `json:"command,omitempty"` // a program that exits with 0
+}
+
+// Empty says that nothing is asked.
+func (p Probe) Empty() bool { return !p.FD && p.TCP == "" && p.HTTP == "" && len(p.Command) == 0 }
+
+// Time limits of a sidecar whose manifest says none, in milliseconds.
+const (
+	defaultReadyMs    = 5000
+	defaultFlushMs    = 100
+	defaultShutdownMs = 500
+)
+
+// DefaultSidecar is one without a manifest.
+func DefaultSidecar() Sidecar {
+	return Sidecar{ReadyTimeoutMs: defaultReadyMs, FlushTimeoutMs: defaultFlushMs, ShutdownTimeoutMs: defaultShutdownMs}
+}
+
+// Optional says whether the function works without it.
+func (s Sidecar) Optional() bool { return s.Critical != nil && !*s.Critical }
+
+// SeesCredentials says whether it gets the function's AWS keys.
+func (s Sidecar) SeesCredentials() bool { return s.Credentials == nil || *s.Credentials }
+
+// ParseSidecar reads sidecars/NAME.json. Unknown keys are warnings.
+func ParseSidecar(data []byte) (s Sidecar, warnings []string, err error) {
+	s = DefaultSidecar()
+	warnings, err = parse(data, &s, "args", "ready", "readyTimeoutMs", "critical", "flush", "flushTimeoutMs", "shutdownTimeoutMs", "env", "credentials")
+	if err != nil {
+		return s, warnings, err
+	}
+	for _, limit := range []struct {
+		key   string
+		value int
+	}{{"readyTimeoutMs", s.ReadyTimeoutMs}, {"flushTimeoutMs", s.FlushTimeoutMs}, {"shutdownTimeoutMs", s.ShutdownTimeoutMs}} {
+		if limit.value < 1 {
+			return s, warnings, fmt.Errorf("%s is %d; a time limit is positive", limit.key, limit.value)
+		}
+	}
+	if err := s.Ready.check(); err != nil {
+		return s, warnings, fmt.Errorf("ready: %w", err)
+	}
+	if err := s.Flush.check(); err != nil {
+		return s, warnings, fmt.Errorf("flush: %w", err)
+	}
+	if s.Flush.TCP != "" {
+		return s, warnings, fmt.Errorf("flush: there is no way tcp; there are fd, http and command")
+	}
+	return s, warnings, nil
+}
+
+func (p Probe) check() error {
+	ways := []bool{p.FD, p.TCP != "", p.HTTP != "", len(p.Command) > 0}
+	if count := len(slices.DeleteFunc(ways, func(there bool) bool { return !there })); count > 1 {
+		return fmt.Errorf("there are %d ways (fd, tcp, http, command), and one is needed", count)
+	}
+	if p.HTTP != "" && !strings.HasPrefix(p.HTTP, "http://") {
+		return fmt.Errorf("%q is no URL that begins with http://", p.HTTP)
+	}
+	if p.TCP != "" && !strings.Contains(p.TCP, ":") {
+		return fmt.Errorf("%q is no host:port", p.TCP)
+	}
+	return nil
+}
