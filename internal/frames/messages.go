@@ -45,16 +45,18 @@ type Ready struct {
 	Version      int      `json:"version"`
 	Capabilities []string `json:"capabilities,omitempty"`
 	DumpSignal   string   `json:"dumpSignal,omitempty"` // makes the child write its stacks to stderr
+	DumpReport   string   `json:"dumpReport,omitempty"` // or to this file, a Node report
 }
 
 // Invoke hands over an event, a response or an error document as payload.
 type Invoke struct {
-	Type       string  `json:"type"`
-	ID         string  `json:"id"`
-	Hook       string  `json:"hook,omitempty"`     // for a middleware
-	Response   string  `json:"response,omitempty"` // for an after: buffer, head or none: what the payload is of a response
-	DeadlineMs int64   `json:"deadlineMs"`         // Unix epoch, milliseconds
-	Context    Context `json:"context"`
+	Type        string  `json:"type"`
+	ID          string  `json:"id"`
+	Hook        string  `json:"hook,omitempty"`        // for a middleware
+	Response    string  `json:"response,omitempty"`    // for an after: buffer, head or none: what the payload is of a response
+	ContentType string  `json:"contentType,omitempty"` // of the response that an after is given
+	DeadlineMs  int64   `json:"deadlineMs"`            // Unix epoch, milliseconds
+	Context     Context `json:"context"`
 }
 
 // Context is what Lambda says of an invocation. Client context and identity are JSON text as on the wire.

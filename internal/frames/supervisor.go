@@ -90,9 +90,10 @@ type Log struct {
 // Trace is one record of a stage, written by the bootstrap to the descriptor that SOR_TRACE names (fd:3) as a frame, and
 // passed on. Times are in microseconds; StartUs counts from the beginning of the invocation (or of init).
 type Trace struct {
-	Type       string `json:"type"`
+	Type       string `json:"type,omitempty"`
 	RequestID  string `json:"requestId,omitempty"` // empty during init
-	Stage      string `json:"stage"`               // middleware, handler, init
+	Stage      string `json:"stage"`               // middleware, handler, sidecar, init
+	Kind       string `json:"kind,omitempty"`      // exec, persistent; frames, lines, proxied; of init: what was started
 	Name       string `json:"name"`                // of the middleware; the handler
 	Hook       string `json:"hook,omitempty"`      // before, after, error
 	StartUs    int64  `json:"startUs"`

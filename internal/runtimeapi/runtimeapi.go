@@ -36,8 +36,9 @@ const (
 	HeaderResponseMode   = "Lambda-Runtime-Function-Response-Mode"
 	HeaderFeatures       = "Lambda-Runtime-Features"
 
-	ResponseModeStreaming = "streaming"
-	ContentTypeErrorCause = "application/vnd.aws.lambda.error.cause+json"
+	ResponseModeStreaming      = "streaming"
+	ContentTypeHTTPIntegration = "application/vnd.awslambda.http-integration-response"
+	ContentTypeErrorCause      = "application/vnd.aws.lambda.error.cause+json"
 )
 
 // Quotas of a synchronous invocation, in bytes.
@@ -49,3 +50,13 @@ const (
 
 // TraceIDVariable is the variable that a runtime sets for each invocation from HeaderTraceID.
 const TraceIDVariable = "_X_AMZN_TRACE_ID"
+
+// The Extensions API, as much of it as an internal extension needs.
+// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html
+const (
+	PathRegister      = "/2020-01-01/extension/register"
+	PathExtensionNext = "/2020-01-01/extension/event/next"
+
+	HeaderExtensionName = "Lambda-Extension-Name"
+	HeaderExtensionID   = "Lambda-Extension-Identifier"
+)

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/serverless/open-runtime/internal/http1"
@@ -44,7 +45,7 @@ type bootstrap struct {
 	settings settings
 	log      logger
 	source   *source
-	trace    *tracer
+	tracer   *tracer
 	set      *middleware.Set
 	runtime  *languageRuntime
 }
@@ -68,17 +69,18 @@ func Run(ctx context.Context, o Options) error {
 	if err := process.Subreap(); err != nil {
 		return err
 	}
-	b.trace = newTracer(b.settings.traceFD)
+	b.tracer = newTracer(b.settings, b.log)
 	client := http1.New(b.settings.api)
 	defer client.Close()
 	b.source = &source{client: client, log: b.log, function: b.settings.function}
 	if b.settings.only != "" {
 		return b.runOnly(ctx)
 	}
+	registered := b.register(ctx)
+	defer registered.end()
 	failed := b.init(ctx)
-	if b.runtime != nil {
-		defer b.runtime.shutdown() // after the cause was told
-	}
+	defer b.shutdown() // after the cause was told
+	registered.wait(ctx)
 	if failed != nil {
 		return b.initFailed(ctx, failed)
 	}
@@ -108,12 +110,32 @@ func (b *bootstrap) initFailed(ctx context.Context, failed *runtimeapi.Error) er
 	return fmt.Errorf("%w: %w", ErrInit, failed)
 }
 
-// serve is the loop. The language runtime that is no longer of use is replaced before the next invocation is asked for,
-// and loads its handler while that is waited for.
+// serve is as many loops as there may be invocations at once. When one of them can't go on, the others ask for nothing more
+// and finish what they have.
 func (b *bootstrap) serve(ctx context.Context) error {
+	asking, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var loops sync.WaitGroup
+	for range b.settings.concurrency {
+		loops.Go(func() {
+			if err := b.loop(ctx, asking); err != nil {
+				stop(err)
+			}
+		})
+	}
+	loops.Wait()
+	if ctx.Err() != nil {
+		return nil
+	}
+	return context.Cause(asking)
+}
+
+// loop takes one invocation after the other, as long as asking. What is no longer of use is replaced before the next
+// invocation is asked for: a language runtime loads its handler while that is waited for.
+func (b *bootstrap) loop(ctx, asking context.Context) error {
 	for {
-		inv, err := b.source.next(ctx)
-		if ctx.Err() != nil {
+		inv, err := b.source.next(asking)
+		if asking.Err() != nil {
 			return nil
 		}
 		if err != nil {
@@ -127,32 +149,38 @@ func (b *bootstrap) serve(ctx context.Context) error {
 			return err
 		}
 		b.runtime.renew()
+		b.set.Renew()
 	}
 }
 
 // invoke takes one invocation through the chain and posts what comes out. Its error is one of the Runtime API, after which
 // there is no use in going on.
 func (b *bootstrap) invoke(ctx context.Context, inv *invocation) error {
-	inner := innerDeadline(inv.received, inv.deadline, b.settings.margin)
-	b.trace.begin(inv)
+	told := b.settings.tell(inv)
+	trace := b.tracer.begin(inv, told)
 	chain := b.set.Chain(func(ctx context.Context, told *middleware.Invocation, event []byte) (middleware.Response, error) {
 		start := time.Now()
 		response, failed := b.runtime.handle(ctx, inv, told, event)
-		b.trace.handler(b.settings.handler, start, event, response, failed)
 		if failed != nil {
+			trace.handler(b.runtime, start, event, response, failed)
 			return response, failed
 		}
+		trace.handler(b.runtime, start, event, response, nil)
 		return response, nil
 	})
-	limited, done := b.settings.limit(ctx, inner)
-	defer done()
-	response, err := chain(limited, &middleware.Invocation{Context: inv.context, Deadline: inner}, inv.event)
+	response, err := chain(ctx, told, inv.event)
+	defer func() {
+		inv.release()
+		trace.end()
+	}()
 	id := inv.context.RequestID
-	if ctx.Err() != nil { // the environment ends, and with it whoever waited
+	switch {
+	case ctx.Err() != nil: // the environment ends, and with it whoever waited
 		return ctx.Err()
+	case err != nil:
+		return b.source.fail(ctx, id, runtimeapi.AsError(err, runtimeapi.ErrorUnknown))
+	case response.Stream != nil:
+		return b.source.stream(ctx, id, response)
 	}
-	if err == nil {
-		return b.source.respond(ctx, id, response)
-	}
-	return b.source.fail(ctx, id, runtimeapi.AsError(err, runtimeapi.ErrorUnknown))
+	return b.source.respond(ctx, id, response)
 }

@@ -5,11 +5,11 @@ package bootstrap
 // Time: the platform's deadline, and the earlier one that everyone inside is given.
 
 import (
-	"context"
 	"fmt"
 	"time"
 
 	"github.com/serverless/open-runtime/internal/runtimeapi"
+	"github.com/serverless/open-runtime/pkg/middleware"
 )
 
 const (
@@ -34,13 +34,17 @@ func innerDeadline(received, deadline time.Time, configured *time.Duration) time
 	return deadline.Add(-margin)
 }
 
-// limit ends a context at the inner deadline. Without a margin that is the platform's own, and the platform enforces it: the
-// two would only race.
-func (s settings) limit(ctx context.Context, inner time.Time) (context.Context, context.CancelFunc) {
+// tell gives what everyone inside may know of an invocation, and when they are stopped. Without a margin the platform's own
+// deadline is the only one, and the platform enforces it: the two would only race.
+func (s settings) tell(inv *invocation) *middleware.Invocation {
+	inner := innerDeadline(inv.received, inv.deadline, s.margin)
+	told := &middleware.Invocation{Context: inv.context, Deadline: inner}
 	if s.margin != nil && *s.margin == 0 {
-		return context.WithCancel(ctx)
+		return told
 	}
-	return context.WithDeadline(ctx, inner)
+	told.Limit = inner
+	told.Last = inv.deadline.Add(-part(inv, told))
+	return told
 }
 
 // timedOut is what the caller gets when the inner deadline passed. doing says who did what: "handler x did not answer".

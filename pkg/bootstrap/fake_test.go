@@ -44,8 +44,10 @@ type fake struct {
 
 	mu    sync.Mutex
 	conns map[net.Conn]bool
-	state string // started, running, answered, failed
-	id    string // of the invocation that runs
+
+	connections int    // that asked the Runtime API
+	state       string // started, running, answered, failed
+	id          string // of the invocation that runs
 }
 
 // request is one that came, its body unread.
@@ -156,7 +158,7 @@ func (f *fake) hangUp() {
 }
 
 func (f *fake) accept(serving *sync.WaitGroup) {
-	for number := 1; ; number++ {
+	for {
 		conn, err := f.listener.Accept()
 		if err != nil {
 			return
@@ -166,13 +168,22 @@ func (f *fake) accept(serving *sync.WaitGroup) {
 		f.mu.Unlock()
 		serving.Go(func() {
 			defer conn.Close()
-			f.converse(conn, number)
+			f.converse(conn)
 		})
 	}
 }
 
-func (f *fake) converse(conn net.Conn, number int) {
+// number gives a connection its number when the first request of the Runtime API comes on it.
+func (f *fake) number() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.connections++
+	return f.connections
+}
+
+func (f *fake) converse(conn net.Conn) {
 	reader := bufio.NewReader(conn)
+	number := 0
 	for {
 		r, err := f.readHead(reader)
 		if err != nil {
@@ -181,7 +192,17 @@ func (f *fake) converse(conn net.Conn, number int) {
 			}
 			return
 		}
-		r.fake, r.conn, r.reader, r.connection, r.done = f, conn, reader, number, make(chan bool, 1)
+		r.fake, r.conn, r.reader, r.done = f, conn, reader, make(chan bool, 1)
+		if strings.HasPrefix(r.path, "/2020-01-01/") {
+			if !f.extension(r) {
+				return
+			}
+			continue
+		}
+		if number == 0 {
+			number = f.number()
+		}
+		r.connection = number
 		if err := f.permit(r); err != nil {
 			f.t.Errorf("%s %s: %v", r.method, r.path, err)
 		}
@@ -201,8 +222,32 @@ func (f *fake) converse(conn net.Conn, number int) {
 	}
 }
 
+// extension plays the Extensions API: an internal extension is registered before the first /next, and gets no event.
+func (f *fake) extension(r *request) (keep bool) {
+	f.mu.Lock()
+	state := f.state
+	f.mu.Unlock()
+	if r.path != "/2020-01-01/extension/register" {
+		if r.header["lambda-extension-identifier"] != extensionID {
+			f.t.Errorf("an extension with the identifier %q asks for an event", r.header["lambda-extension-identifier"])
+		}
+		one := make([]byte, 1)
+		_, _ = r.reader.Read(one) // it hangs up, or the test ends
+		return false
+	}
+	if body := string(r.content()); state != "started" || body != `{"events":[]}` || r.header["lambda-extension-name"] == "" {
+		f.t.Errorf("an extension registers in the state %s, with %s and the name %q", state, body, r.header["lambda-extension-name"])
+	}
+	r.reply("200 OK", "Lambda-Extension-Identifier: "+extensionID+"\r\nContent-Type: application/json\r\n",
+		`{"functionName":"demo","functionVersion":"$LATEST","handler":"handler.hello"}`)
+	<-r.done
+	return true
+}
+
+const extensionID = "6a8e2c5e-0000-4000-8000-0123456789ab"
+
 var (
-	requestLine = regexp.MustCompile(`^(GET|POST) (/2018-06-01/runtime/[A-Za-z0-9/._-]+) HTTP/1\.1\r\n$`)
+	requestLine = regexp.MustCompile(`^(GET|POST) (/2018-06-01/runtime/[A-Za-z0-9/._-]+|/2020-01-01/extension/(?:register|event/next)) HTTP/1\.1\r\n$`)
 	headerLine  = regexp.MustCompile("^([A-Za-z0-9-]+): ([ -~]*[!-~]|)\r\n$")
 )
 

@@ -22,38 +22,67 @@ import (
 // if that is known soon.
 const otherCauses = 2 * time.Second
 
-// init starts the language runtime, loads the middlewares beside it, and waits until the handler is loaded.
+// init starts the language runtime, loads the middlewares beside it, and waits until all of them are ready.
 func (b *bootstrap) init(ctx context.Context) *runtimeapi.Error {
-	limit := time.NewTimer(b.settings.initLimit)
-	defer limit.Stop()
+	limit, done := context.WithTimeout(ctx, b.settings.initLimit)
+	defer done()
+	began := time.Now()
 	var wrong []*runtimeapi.Error
 	var failed *runtimeapi.Error
 	if b.runtime, failed = b.findRuntime(); failed != nil {
 		wrong = append(wrong, failed)
 	} else {
-		b.runtime.start()
+		b.runtime.open()
+		b.runtime.pool.First()
 	}
-	refs, failed := b.lists()
+	set, failed := b.loadMiddlewares()
 	if failed != nil {
 		wrong = append(wrong, failed)
+	} else {
+		b.set = set
+		set.Start()
 	}
-	set, err := middleware.Load(refs, b.middlewareOptions())
-	if err != nil {
-		wrong = append(wrong, runtimeapi.AsError(err, runtimeapi.ErrorMiddleware))
+	if b.runtime != nil && set != nil {
+		b.runtime.spare = set.Daemon
 	}
-	b.set = set
+	if len(wrong) > 0 {
+		limit, done = context.WithTimeout(limit, otherCauses) // what is wrong is to be told within Lambda's time for init
+		defer done()
+	}
 	if b.runtime != nil {
-		if set != nil {
-			b.runtime.daemon = set.Daemon
-		}
-		if len(wrong) > 0 {
-			limit.Reset(otherCauses) // what is wrong is to be told within Lambda's time for init
-		}
-		if failed := b.runtime.awaitOpen(ctx, limit.C, len(wrong) == 0); failed != nil {
+		failed = b.runtime.awaitOpen(ctx, limit.Done(), len(wrong) == 0)
+		b.tracer.started(b.settings.handler, b.runtime.kind(), began, errorType(failed))
+		if failed != nil {
 			wrong = append(wrong, failed)
 		}
 	}
+	if set != nil {
+		if err := set.Ready(limit); err != nil {
+			wrong = append(wrong, runtimeapi.AsError(err, runtimeapi.ErrorMiddleware))
+		}
+	}
+	b.tracer.initLine()
 	return together(wrong)
+}
+
+func errorType(failed *runtimeapi.Error) string {
+	if failed == nil {
+		return ""
+	}
+	return failed.Type
+}
+
+// loadMiddlewares finds the middlewares that the function uses and checks them.
+func (b *bootstrap) loadMiddlewares() (*middleware.Set, *runtimeapi.Error) {
+	refs, failed := b.lists()
+	if failed != nil {
+		return nil, failed
+	}
+	set, err := middleware.Load(refs, b.middlewareOptions())
+	if err != nil {
+		return nil, runtimeapi.AsError(err, runtimeapi.ErrorMiddleware)
+	}
+	return set, nil
 }
 
 // together makes one error of several: the type and the stack of the first, and every message.
@@ -72,7 +101,7 @@ func together(wrong []*runtimeapi.Error) *runtimeapi.Error {
 }
 
 func (b *bootstrap) middlewareOptions() middleware.Options {
-	return middleware.Options{Root: b.options.Opt, Environ: b.settings.environ, Log: b.log.line, Trace: b.trace.stage()}
+	return middleware.Options{Root: b.options.Opt, Environ: b.settings.environ, Log: b.log.line, Trace: b.tracer.stage(), Concurrency: b.settings.concurrency}
 }
 
 // lists gives the middlewares that the function uses: those of SLSMIDDLEWARES when it is set, else those of sor.json.
@@ -144,8 +173,9 @@ func (b *bootstrap) findRuntime() (*languageRuntime, *runtimeapi.Error) {
 		return nil, &runtimeapi.Error{Type: runtimeapi.ErrorRuntimeStart, Message: message}
 	}
 	return &languageRuntime{
-		program: exe, protocol: spoken.Protocol, handler: b.settings.handler, dir: b.options.Task,
-		environ: b.settings.environ, stdout: b.options.Stdout, stderr: b.options.Stderr, log: b.log,
+		command: []string{exe, b.settings.handler}, protocol: spoken.Protocol, handler: b.settings.handler, dir: b.options.Task,
+		environ: b.settings.environ, concurrency: b.settings.concurrency,
+		stdout: b.options.Stdout, stderr: b.options.Stderr, log: b.log,
 	}, nil
 }
 

@@ -23,6 +23,11 @@ func (l logger) line(source string, text []byte) {
 	_, _ = l.file.Write(line) // there is nowhere else to say so
 }
 
+// whole writes a line as it is.
+func (l logger) whole(text []byte) {
+	_, _ = l.file.Write(append(text, '\n')) // there is nowhere else to say so
+}
+
 func (l logger) warning(message string, pairs ...string) { l.say("warning ", message, pairs) }
 func (l logger) error(message string, pairs ...string)   { l.say("error ", message, pairs) }
 

@@ -34,6 +34,8 @@ func (b *bootstrap) runOnly(ctx context.Context) error {
 	if err != nil {
 		return b.initFailed(ctx, runtimeapi.AsError(err, runtimeapi.ErrorMiddleware))
 	}
+	defer b.shutdown()
+	b.set.Start()
 	for {
 		inv, err := b.source.next(ctx)
 		if ctx.Err() != nil {
@@ -49,11 +51,10 @@ func (b *bootstrap) runOnly(ctx context.Context) error {
 }
 
 func (b *bootstrap) runHook(ctx context.Context, inv *invocation, name, hook string) error {
-	inner := innerDeadline(inv.received, inv.deadline, b.settings.margin)
-	limited, done := b.settings.limit(ctx, inner)
-	defer done()
-	b.trace.begin(inv)
-	out, err := b.set.RunHook(limited, &middleware.Invocation{Context: inv.context, Deadline: inner}, name, hook, inv.event)
+	told := b.settings.tell(inv)
+	defer b.tracer.begin(inv, told).end()
+	out, err := b.set.RunHook(ctx, told, name, hook, inv.event)
+	b.set.Renew()
 	if err != nil {
 		return b.source.fail(ctx, inv.context.RequestID, runtimeapi.AsError(err, runtimeapi.ErrorMiddleware))
 	}

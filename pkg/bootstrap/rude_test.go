@@ -37,7 +37,7 @@ func TestRudeRuntimes(t *testing.T) {
 		"closes":  {`exec 3>&-; sleep 300`, "Runtime.ProtocolError", []string{"it closed its end of the pipe that its answers go to, and did not exit"}, ""},
 		"garbage": {`echo "what is this" >&3; sleep 300`, "Runtime.ProtocolError", []string{"header is not a JSON object", "what is this"}, ""},
 		"noType":  {`echo '{"id":"1"}' >&3; sleep 300`, "Runtime.ProtocolError", []string{"header has no type"}, ""},
-		"unknown": {`echo '{"type":"chunk","id":"'$id'"}' >&3; sleep 300`, "Runtime.ProtocolError", []string{`a frame of type "chunk" where result or error is due`}, ""},
+		"unknown": {`echo '{"type":"babble","id":"'$id'"}' >&3; sleep 300`, "Runtime.ProtocolError", []string{`a frame of type "babble" where result, chunk, end or error is due`}, ""},
 		"noID":    {`echo '{"type":"result","length":0}' >&3; sleep 300`, "Runtime.ProtocolError", []string{"an answer has no id"}, ""},
 		"huge":    {`echo '{"type":"result","id":"'$id'","length":99999999999}' >&3; sleep 300`, "Runtime.ProtocolError", []string{"payload is 99999999999 bytes"}, ""},
 		"minus":   {`echo '{"type":"result","id":"'$id'","length":-1}' >&3; sleep 300`, "Runtime.ProtocolError", []string{"payload is -1 bytes"}, ""},

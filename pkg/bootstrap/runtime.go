@@ -2,18 +2,23 @@
 
 package bootstrap
 
-// The language runtime over all its lives: started once, and again when it died or hangs.
+// The language runtime over all its lives: started once, and again when it died or hangs; several at once where Lambda
+// sends several invocations at once.
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	goruntime "runtime"
-	"syscall"
+	"strconv"
+	"sync"
 	"time"
 
+	"github.com/serverless/open-runtime/internal/frames"
 	"github.com/serverless/open-runtime/internal/manifest"
+	"github.com/serverless/open-runtime/internal/peer"
 	"github.com/serverless/open-runtime/internal/process"
 	"github.com/serverless/open-runtime/internal/runtimeapi"
 	"github.com/serverless/open-runtime/pkg/middleware"
@@ -22,71 +27,90 @@ import (
 // machine is the architecture of this program, and so of all that it can start.
 const machine = goruntime.GOARCH
 
-type languageRuntime struct {
-	program, protocol, handler, dir string
-	environ                         []string
-	stdout, stderr                  *os.File // its log
-	log                             logger
-	daemon                          func(pid int) bool // a process that a middleware left behind on purpose; nil: none is
+// envRuntime tells the language runtimes of a pool apart, and so what each left behind.
+const envRuntime = "SOR_RUNTIME"
 
-	life *life
+type languageRuntime struct {
+	command      []string // the program first
+	protocol     string
+	handler, dir string
+	environ      []string
+	concurrency  int
+	stdout       *os.File // its log
+	stderr       *os.File
+	telemetry    *os.File // the descriptor of a managed runtime's own log; nil for none
+	log          logger
+	pool         *peer.Pool
+	spare        func(pid int) bool // a process that somebody else left behind on purpose
+
+	mu      sync.Mutex
+	started int
+	numbers map[*peer.Peer]int
+}
+
+// open makes the pool; nothing is started yet.
+func (r *languageRuntime) open() {
+	r.numbers = map[*peer.Peer]int{}
+	r.pool = peer.NewPool(r.concurrency, r.start, r.sweep)
 }
 
 // start begins a life. What is wrong with it is told by whoever waits for it.
-func (r *languageRuntime) start() {
-	child, in, out, err := r.fork()
+func (r *languageRuntime) start() *peer.Peer {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.started++
+	began, err := r.fork(r.started)
 	if err != nil {
-		r.life = stillborn(&runtimeapi.Error{
+		return peer.Stillborn(&runtimeapi.Error{
 			Type:    runtimeapi.ErrorRuntimeStart,
 			Message: fmt.Sprintf("starting the language runtime: %v", err),
 		})
-		return
 	}
-	var d dialect
-	if r.protocol == manifest.ProtocolFrames {
-		d = newFramesDialect(r.handler, in, out)
-	} else {
-		d = newLinesDialect(in, out)
-	}
-	r.life = begin(child, in, out, d, r.log)
+	r.numbers[began] = r.started
+	return began
 }
 
 // fork starts the process. With frames/1 the conversation has descriptors of its own, and what is printed is only a log;
 // in 2018 it was stdin and stdout.
-func (r *languageRuntime) fork() (child *process.Child, in, out *os.File, err error) {
-	theirIn, in, err := os.Pipe()
-	if err != nil {
-		return nil, nil, nil, err
+func (r *languageRuntime) fork(number int) (*peer.Peer, error) {
+	spec := process.Spec{Path: r.command[0], Args: r.command, Env: r.environ, Dir: r.dir, Stdout: r.stdout, Stderr: r.stderr}
+	if r.concurrency > 1 {
+		spec.Env = append(spec.Env[:len(spec.Env):len(spec.Env)], envRuntime+"="+strconv.Itoa(number))
 	}
-	defer theirIn.Close()
-	out, theirOut, err := os.Pipe()
-	if err != nil {
-		in.Close()
-		return nil, nil, nil, err
+	const what = "language runtime"
+	switch r.protocol {
+	case manifest.ProtocolFrames:
+		hello := frames.Hello{
+			Role: frames.RoleRuntime, Handler: r.handler,
+			Capabilities: []string{frames.CapabilityCancel, frames.CapabilityStream},
+		}
+		if r.concurrency > 1 {
+			hello.Capabilities = append(hello.Capabilities, frames.CapabilityMultiplex)
+		}
+		return peer.StartFrames(what, spec, hello, runtimeapi.ErrorFunctionUnknown, r.log.warning)
+	default:
+		return peer.StartLines(what, spec, r.log.warning)
 	}
-	defer theirOut.Close()
-	spec := process.Spec{
-		Path: r.program, Args: []string{r.program, r.handler}, Env: r.environ, Dir: r.dir,
-		Stdin: theirIn, Stdout: theirOut, Stderr: r.stderr,
+}
+
+// kind is how the handler is reached, for trace records.
+func (r *languageRuntime) kind() string {
+	switch r.protocol {
+	case manifest.ProtocolFrames:
+		return "frames"
+	case manifest.ProtocolRuntimeAPI:
+		return "proxied"
 	}
-	if r.protocol == manifest.ProtocolFrames {
-		spec.Stdin, spec.Stdout, spec.Extra = nil, r.stdout, []*os.File{theirOut, theirIn}
-	}
-	child, err = process.Start(spec)
-	if err != nil {
-		in.Close()
-		out.Close()
-		return nil, nil, nil, err
-	}
-	return child, in, out, nil
+	return "lines"
 }
 
 // awaitOpen waits until the handler is loaded, or never will be. What takes longer than limit is waited for by the first
 // invocation, and told if there will be one.
-func (r *languageRuntime) awaitOpen(ctx context.Context, limit <-chan time.Time, tell bool) *runtimeapi.Error {
+func (r *languageRuntime) awaitOpen(ctx context.Context, limit <-chan struct{}, tell bool) *runtimeapi.Error {
+	first := r.pool.First()
 	select {
-	case <-r.life.opened:
-		return r.life.refused
+	case <-first.Opened():
+		return first.Refused()
 	case <-limit:
 		if !tell {
 			return nil
@@ -97,102 +121,158 @@ func (r *languageRuntime) awaitOpen(ctx context.Context, limit <-chan time.Time,
 	return nil
 }
 
-// handle has the handler turn an event into a response. told is what the handler may know of inv.
+// retries is how often an event goes to another language runtime when the one that had it ended before it read it.
+const retries = 2
+
+// handle has the handler turn an event into a response. The language runtime is inv's until inv.release.
 func (r *languageRuntime) handle(ctx context.Context, inv *invocation, told *middleware.Invocation, event []byte) (middleware.Response, *runtimeapi.Error) {
-	if r.life.isOver() { // it ended while nobody had asked for anything
-		r.renew()
+	limited, done := withLimit(ctx, told.Limit)
+	defer done()
+	for try := 0; ; try++ {
+		at, err := r.pool.Acquire(limited)
+		if err != nil {
+			return middleware.Response{}, r.tooLate(limited, inv, told, "no language runtime was free for handler "+r.handler)
+		}
+		inv.hold(r.pool, at)
+		response, failed, unread := r.handleAt(limited, at, inv, told, event)
+		if !unread || try == retries {
+			return response, failed
+		}
+		inv.release()
 	}
-	l, id := r.life, inv.context.RequestID
+}
+
+func (r *languageRuntime) handleAt(ctx context.Context, at *peer.Peer, inv *invocation, told *middleware.Invocation, event []byte) (response middleware.Response, failed *runtimeapi.Error, unread bool) {
 	select {
-	case <-l.opened:
+	case <-at.Opened():
 	case <-ctx.Done():
-		return middleware.Response{}, r.giveUp(ctx, l, inv, told, "the language runtime did not load its handler")
+		at.Discard()
+		return response, r.tooLate(ctx, inv, told, "the language runtime did not load its handler"), false
 	}
-	if l.refused != nil {
-		l.useless = true
-		return middleware.Response{}, l.refused
+	if refused := at.Refused(); refused != nil {
+		at.Discard()
+		return response, refused, false
 	}
-	answers := l.expect(id)
-	sent := l.send(id, told, event)
-	for {
-		select {
-		case a := <-answers:
-			return r.conclude(ctx, l, a, sent)
-		case err := <-sent:
-			if refused, ok := errors.AsType[*runtimeapi.Error](err); ok {
-				l.forget()
-				return middleware.Response{}, refused
-			}
-			sent = nil // sent whole, or nobody reads: then the life ends
-		case <-l.ended:
-			select {
-			case a := <-answers: // its last words
-				return r.conclude(ctx, l, a, nil)
-			default:
-			}
-			l.forget()
-			return middleware.Response{}, l.death(ctx, id, "it answered")
-		case <-ctx.Done():
-			if sent == nil {
-				l.cancel(id)
-			}
-			return middleware.Response{}, r.giveUp(ctx, l, inv, told, fmt.Sprintf("handler %s did not answer", r.handler))
+	if event == nil {
+		event = []byte{} // an event of no bytes is still a payload
+	}
+	turn := at.Call(ctx, peer.Call{ID: inv.context.RequestID, Deadline: told.Deadline, Context: inv.context, Payload: event, Extra: inv})
+	inv.turn = turn
+	a, err := turn.Next(ctx)
+	if refused, ok := errors.AsType[*runtimeapi.Error](err); ok {
+		turn.Forget()
+		return response, refused, false
+	}
+	switch {
+	case errors.Is(err, peer.ErrEnded):
+		at.Discard()
+		return response, at.Death(ctx, inv.context.RequestID, "it answered"), turn.Unread()
+	case err != nil:
+		if a, failed = r.giveUp(ctx, at, inv, told); failed != nil {
+			return response, failed, false
 		}
 	}
+	return r.conclude(ctx, at, a, inv, told)
 }
 
-// conclude gives what the language runtime answered. One that answered before it read the whole event still has to.
-func (r *languageRuntime) conclude(ctx context.Context, l *life, a answer, sent <-chan error) (middleware.Response, *runtimeapi.Error) {
-	if sent != nil {
-		select {
-		case err := <-sent:
-			l.useless = err != nil // it did not read the whole of it, and won't
-		case <-ctx.Done():
-			l.useless = true
+// conclude makes a response of an answer, which may be the first of a stream.
+func (r *languageRuntime) conclude(ctx context.Context, at *peer.Peer, a peer.Answer, inv *invocation, told *middleware.Invocation) (response middleware.Response, failed *runtimeapi.Error, unread bool) {
+	inv.passed = a.Extra
+	switch a.Kind {
+	case peer.Failure:
+		inv.turn.Settle(ctx)
+		return response, a.Failed, false
+	case peer.Result:
+		inv.turn.Settle(ctx)
+		return middleware.Response{Payload: a.Payload, ContentType: a.ContentType}, nil, false
+	}
+	return middleware.Response{
+		ContentType: streamType(a), Prelude: a.Prelude,
+		Stream: r.chunks(at, a, inv, told),
+	}, nil, false
+}
+
+// chunks gives the pieces of a stream, of which first is here. Its time is the invocation's.
+func (r *languageRuntime) chunks(at *peer.Peer, first peer.Answer, inv *invocation, told *middleware.Invocation) middleware.Chunks {
+	next, begun := first, true
+	return func(ctx context.Context) ([]byte, error) {
+		if !begun {
+			limited, done := withLimit(ctx, told.Limit)
+			defer done()
+			var err error
+			next, err = inv.turn.Next(limited)
+			switch {
+			case errors.Is(err, peer.ErrEnded):
+				at.Discard()
+				return nil, at.Death(limited, inv.context.RequestID, "its response was whole")
+			case err != nil:
+				return nil, r.cutOff(limited, at, inv, told)
+			}
 		}
+		begun = false
+		switch next.Kind {
+		case peer.Chunk:
+			return next.Payload, nil
+		case peer.Failure:
+			inv.turn.Settle(ctx)
+			return nil, next.Failed
+		}
+		inv.turn.Settle(ctx)
+		inv.passed = next.Extra
+		return nil, io.EOF
 	}
-	return a.response, a.failed
 }
 
-// giveUp is for when ctx ended: whatever the language runtime still does, it does for nobody.
-func (r *languageRuntime) giveUp(ctx context.Context, l *life, inv *invocation, told *middleware.Invocation, doing string) *runtimeapi.Error {
-	l.forget()
-	l.useless = true
-	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return &runtimeapi.Error{Type: runtimeapi.ErrorExit, Message: "the runtime was asked to stop before the invocation was answered"}
+// cutOff is for when a stream's time is over.
+func (r *languageRuntime) cutOff(ctx context.Context, at *peer.Peer, inv *invocation, told *middleware.Invocation) *runtimeapi.Error {
+	_, failed := r.giveUp(ctx, at, inv, told)
+	if failed == nil { // it went on, and too late
+		at.Discard()
+		failed = inv.timedOut(fmt.Sprintf("handler %s did not finish its response", r.handler), told.Deadline)
 	}
-	return inv.timedOut(doing, told.Deadline)
+	return failed
 }
 
-// renew replaces a life that is over: its process, its group and what they left behind are killed, and the next one begins
-// to load its handler.
+// The content types of streams that name none.
+// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html#runtimes-custom-response-streaming
+func streamType(first peer.Answer) string {
+	switch {
+	case first.ContentType != "":
+		return first.ContentType
+	case first.Prelude != nil:
+		return runtimeapi.ContentTypeHTTPIntegration
+	}
+	return "application/octet-stream"
+}
+
+// withLimit ends a context at limit, if there is one.
+func withLimit(ctx context.Context, limit time.Time) (context.Context, context.CancelFunc) {
+	if limit.IsZero() {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, limit)
+}
+
+// renew replaces language runtimes that are over: process, group and what they left behind are killed, and the next one
+// begins to load its handler.
 func (r *languageRuntime) renew() {
-	if !r.life.isOver() {
-		process.ReapOrphans() // what a healthy handler left behind ends with nobody else to wait for it
-		return
-	}
-	r.life.end()
-	process.KillOrphans(r.daemon)
-	r.start()
+	r.pool.Renew()
+	process.ReapOrphans() // what a healthy handler left behind ends with nobody else to wait for it
 }
 
-// shutdownGrace is how long a language runtime may take to end after SIGTERM. Lambda gives the whole environment 300 to
-// 2000 ms and then kills it.
-// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html#runtimes-lifecycle-shutdown
-const shutdownGrace = 2 * time.Second
-
-// shutdown passes SIGTERM on, waits, and kills what is still there.
-func (r *languageRuntime) shutdown() {
-	if child := r.life.child; child != nil {
-		// A group that can't be signalled is gone.
-		_ = child.Signal(syscall.SIGTERM)
-		timer := time.NewTimer(shutdownGrace)
-		defer timer.Stop()
-		select {
-		case <-child.Exited():
-		case <-timer.C:
+// sweep kills what an ended language runtime left behind in groups of its own. Of several it is asked whose it is.
+func (r *languageRuntime) sweep(gone *peer.Peer) {
+	r.mu.Lock()
+	number := r.numbers[gone]
+	delete(r.numbers, gone)
+	r.mu.Unlock()
+	process.KillOrphans(func(pid int) bool {
+		if r.spare != nil && r.spare(pid) {
+			return true
 		}
-	}
-	r.life.end()
-	process.KillOrphans(nil)
+		return r.concurrency > 1 && process.Variable(pid, envRuntime) != strconv.Itoa(number)
+	})
 }
+
+// shutdown asks the language runtimes to finish, gives them until ctx ends, and ends them with all that they left behind.
+func (r *languageRuntime) shutdown(ctx context.Context) { r.pool.Shutdown(ctx) }

@@ -70,6 +70,7 @@ type function struct {
 	mu     sync.Mutex
 	traces []frames.Trace
 	made   []string // payloads of traces
+	inits  []frames.Trace
 	number int
 }
 
@@ -136,6 +137,10 @@ func (f *function) takeLog(header frames.Log, line []byte) {
 func (f *function) takeTrace(trace frames.Trace, made []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if trace.RequestID == "" {
+		f.inits = append(f.inits, trace)
+		return
+	}
 	f.traces, f.made = append(f.traces, trace), append(f.made, string(made))
 }
 

@@ -24,6 +24,8 @@ const (
 	envMemory          = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"
 	envInitialization  = "AWS_LAMBDA_INITIALIZATION_TYPE"
 	envTelemetryFD     = "_LAMBDA_TELEMETRY_LOG_FD" // of a managed runtime: it is its client's alone
+	envConcurrency     = "AWS_LAMBDA_MAX_CONCURRENCY"
+	envExecWrapper     = "AWS_LAMBDA_EXEC_WRAPPER"
 )
 
 // Variables of the open runtime.
@@ -31,8 +33,9 @@ const (
 	envMiddlewares = "SLSMIDDLEWARES"
 	envSidecars    = "SLSSIDECARS"
 	envMargin      = "SOR_MARGIN_MS"
-	envTrace       = "SOR_TRACE" // fd:N
-	envOnly        = "SOR_ONLY"  // NAME/HOOK
+	envTrace       = "SOR_TRACE"        // 1, or fd:N
+	envOnly        = "SOR_ONLY"         // NAME/HOOK
+	envNextWrapper = "SOR_NEXT_WRAPPER" // a program that starts the language runtime
 )
 
 // settings are what the environment says.
@@ -43,6 +46,11 @@ type settings struct {
 	sidecars    *string
 	margin      *time.Duration // nil: the default
 	traceFD     int            // 0: none
+	traceLines  bool           // a line of JSON an invocation in the log
+	telemetryFD int            // 0: none
+	concurrency int            // invocations at once; 1 but for Managed Instances
+	execWrapper string
+	nextWrapper string
 	only        string
 	path        string // PATH
 	initLimit   time.Duration
@@ -50,12 +58,16 @@ type settings struct {
 	environ     []string       // of the language runtime and the middlewares
 }
 
+// mostConcurrency is more than Lambda allows: 64 invocations at once for each virtual processor.
+// https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances.html
+const mostConcurrency = 4096
+
 // private are the variables that name descriptors, or modes, of the bootstrap alone.
 var private = []string{envTelemetryFD, envTrace, envOnly}
 
 // readSettings reads environ; what is wrong in it is a warning, and the default is taken.
 func readSettings(environ []string) (s settings, warnings []string) {
-	s.initLimit = initLimit
+	s.initLimit, s.concurrency = initLimit, 1
 	for _, entry := range environ {
 		name, value, _ := strings.Cut(entry, "=")
 		keep := true
@@ -99,12 +111,25 @@ func (s *settings) read(name, value string) (err error) {
 			s.margin = &margin
 		}
 	case envTrace:
-		s.traceFD, err = parseFD(value)
+		if s.traceLines = value == "1"; !s.traceLines && value != "" && value != "0" {
+			s.traceFD, err = parseFD(value)
+		}
 	case envTelemetryFD:
 		// Lambda leaves this descriptor open across exec: whoever inherited it could forge records of the function's log.
 		if fd, ferr := strconv.Atoi(value); ferr == nil && fd > 2 {
 			syscall.CloseOnExec(fd)
+			s.telemetryFD = fd
 		}
+	case envConcurrency:
+		if s.concurrency, err = strconv.Atoi(value); err == nil && (s.concurrency < 1 || s.concurrency > mostConcurrency) {
+			s.concurrency, err = 1, fmt.Errorf("a number from 1 to %d is needed", mostConcurrency)
+		} else if err != nil {
+			s.concurrency = 1
+		}
+	case envExecWrapper:
+		s.execWrapper = value
+	case envNextWrapper:
+		s.nextWrapper = value
 	case envOnly:
 		s.only = value
 	case "PATH":
@@ -117,7 +142,7 @@ func parseFD(value string) (int, error) {
 	number, ok := strings.CutPrefix(value, "fd:")
 	fd, err := strconv.Atoi(number)
 	if !ok || err != nil || fd < 3 {
-		return 0, fmt.Errorf("fd:N is needed, N from 3")
+		return 0, fmt.Errorf("1, or fd:N with N from 3, is needed")
 	}
 	syscall.CloseOnExec(fd)
 	if _, err := os.Stat(fmt.Sprintf("/proc/self/fd/%d", fd)); err != nil {

@@ -42,18 +42,22 @@ func TestInnerDeadline(t *testing.T) {
 	}
 }
 
-func TestLimit(t *testing.T) {
-	none, some := time.Duration(0), time.Millisecond
-	inner := time.Now().Add(time.Minute)
+func TestTell(t *testing.T) {
+	none, some := time.Duration(0), 100*time.Millisecond
+	received := time.Now()
+	inv := &invocation{received: received, deadline: received.Add(time.Second)}
 	for _, test := range []struct {
-		margin *time.Duration
-		want   bool
-	}{{nil, true}, {&some, true}, {&none, false}} {
-		ctx, done := settings{margin: test.margin}.limit(t.Context(), inner)
-		if deadline, ok := ctx.Deadline(); ok != test.want || ok && !deadline.Equal(inner) {
-			t.Errorf("margin %v: deadline %v, %v", test.margin, deadline, ok)
+		margin      *time.Duration
+		limit, last time.Time
+	}{
+		{nil, inv.deadline.Add(-100 * time.Millisecond), inv.deadline.Add(-20 * time.Millisecond)},
+		{&some, inv.deadline.Add(-100 * time.Millisecond), inv.deadline.Add(-20 * time.Millisecond)},
+		{&none, time.Time{}, time.Time{}},
+	} {
+		told := settings{margin: test.margin}.tell(inv)
+		if !told.Limit.Equal(test.limit) || !told.Last.Equal(test.last) {
+			t.Errorf("margin %v: limit %v, last %v", test.margin, told.Limit, told.Last)
 		}
-		done()
 	}
 }
 
@@ -107,13 +111,13 @@ func TestReadSettingsThatAreWrong(t *testing.T) {
 	defer w.Close()
 	for _, entry := range []string{
 		"SOR_MARGIN_MS=-1", "SOR_MARGIN_MS=1s", "SOR_MARGIN_MS=", "SOR_MARGIN_MS=99999999999999999999", "SOR_TRACE=3", "SOR_TRACE=fd:2", "SOR_TRACE=fd:x",
-		"SOR_TRACE=fd:999999", "SOR_TRACE=", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=",
+		"SOR_TRACE=fd:999999", "AWS_LAMBDA_MAX_CONCURRENCY=0", "AWS_LAMBDA_MAX_CONCURRENCY=many", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=",
 	} {
 		s, warnings := readSettings([]string{entry})
 		if len(warnings) != 1 || !strings.HasPrefix(warnings[0], strings.Replace(entry, "=", " is \"", 1)) {
 			t.Errorf("%s: got the warnings %q", entry, warnings)
 		}
-		if s.margin != nil || s.traceFD != 0 || s.function.MemoryMB != 0 {
+		if s.margin != nil || s.traceFD != 0 || s.concurrency != 1 || s.function.MemoryMB != 0 {
 			t.Errorf("%s: got %+v, want the defaults", entry, s)
 		}
 	}

@@ -10,12 +10,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/serverless/open-runtime/internal/frames"
 	"github.com/serverless/open-runtime/internal/http1"
+	"github.com/serverless/open-runtime/internal/peer"
 	"github.com/serverless/open-runtime/internal/runtimeapi"
 	"github.com/serverless/open-runtime/pkg/middleware"
 )
@@ -38,6 +40,28 @@ type invocation struct {
 	event    []byte
 	received time.Time
 	deadline time.Time // as the platform set it
+	header   http1.Header
+
+	turn   *peer.Turn // at the language runtime that has it
+	passed any        // what came with the answer and goes on as it is; the dialect knows
+	held   func()
+}
+
+// hold makes at inv's until release.
+func (inv *invocation) hold(pool *peer.Pool, at *peer.Peer) {
+	inv.held = func() { pool.Release(at) }
+}
+
+// release gives the language runtime back. A stream that nobody wants any more ends with the runtime that makes it.
+func (inv *invocation) release() {
+	if inv.turn != nil {
+		inv.turn.Abandon()
+		inv.turn = nil
+	}
+	if inv.held != nil {
+		inv.held()
+		inv.held = nil
+	}
 }
 
 // errNonRecoverable is what the API says with a 500: "Container error. Non-recoverable state. Runtime should exit promptly."
@@ -83,7 +107,7 @@ func (s *source) read(resp *http1.Response) (*invocation, error) {
 	if resp.Status != 200 {
 		return nil, fmt.Errorf("asking for the next invocation: %w", refusal(resp))
 	}
-	inv := &invocation{context: s.function, event: resp.Body, received: time.Now()}
+	inv := &invocation{context: s.function, event: resp.Body, received: time.Now(), header: resp.Header}
 	inv.context.RequestID = resp.Header.Get(runtimeapi.HeaderRequestID)
 	inv.context.FunctionARN = resp.Header.Get(runtimeapi.HeaderFunctionARN)
 	inv.context.TraceID = resp.Header.Get(runtimeapi.HeaderTraceID)
@@ -121,6 +145,22 @@ func (s *source) respond(ctx context.Context, id string, r middleware.Response) 
 	}
 	header := http1.Header{{Name: "Content-Type", Value: contentType}}
 	return s.answer(ctx, "response", id, runtimeapi.PathInvocation+id+runtimeapi.SuffixResponse, header, r.Payload)
+}
+
+// stream posts a response as it comes. An error in mid-stream is told in trailers.
+func (s *source) stream(ctx context.Context, id string, r middleware.Response) error {
+	var whole []byte
+	for {
+		chunk, err := r.Stream(ctx)
+		if errors.Is(err, io.EOF) {
+			r.Payload = whole
+			return s.respond(ctx, id, r)
+		}
+		if err != nil {
+			return s.fail(ctx, id, runtimeapi.AsError(err, runtimeapi.ErrorUnknown))
+		}
+		whole = append(whole, chunk...)
+	}
 }
 
 // fail posts the error of an invocation.

@@ -2,9 +2,11 @@
 
 package bootstrap
 
-// Trace records: one a stage, as frames on the descriptor that SOR_TRACE names, so that they never mix with a log.
+// Trace records: one a stage. As frames on the descriptor that SOR_TRACE names, so that they never mix with a log; with
+// SOR_TRACE=1 as one line of JSON an invocation in the log, which is what there is on Lambda.
 
 import (
+	"encoding/json"
 	"os"
 	"sync"
 	"time"
@@ -17,63 +19,138 @@ import (
 // mostTraced is how much of what a stage made goes into its record, in bytes.
 const mostTraced = 64 * 1024
 
-// A tracer writes the records of the invocation under way. A nil tracer writes none.
+// A tracer writes records. A nil tracer writes none.
 type tracer struct {
-	out *frames.Writer
+	out *frames.Writer // nil for lines
+	log logger
 
-	mu      sync.Mutex
+	mu    sync.Mutex
+	turns map[*middleware.Invocation]*trace
+	init  *trace
+}
+
+// A trace is the records of one invocation, or of init. A nil trace has none.
+type trace struct {
+	tracer  *tracer
+	told    *middleware.Invocation
 	request string
 	start   time.Time
+
+	mu      sync.Mutex
+	records []frames.Trace
 }
 
-func newTracer(fd int) *tracer {
-	if fd == 0 {
+func newTracer(s settings, log logger) *tracer {
+	if s.traceFD == 0 && !s.traceLines {
 		return nil
 	}
-	return &tracer{out: frames.NewWriter(os.NewFile(uintptr(fd), "trace"))}
+	t := &tracer{log: log, turns: map[*middleware.Invocation]*trace{}}
+	if s.traceFD != 0 {
+		t.out = frames.NewWriter(os.NewFile(uintptr(s.traceFD), "trace"))
+	}
+	t.init = &trace{tracer: t, start: time.Now()}
+	return t
 }
 
-// begin makes inv the invocation that records are of.
-func (t *tracer) begin(inv *invocation) {
+// begin begins the records of inv.
+func (t *tracer) begin(inv *invocation, told *middleware.Invocation) *trace {
 	if t == nil {
-		return
+		return nil
 	}
+	one := &trace{tracer: t, told: told, request: inv.context.RequestID, start: inv.received}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.request, t.start = inv.context.RequestID, inv.received
+	t.turns[told] = one
+	return one
 }
 
 // stage gives what the middlewares call, nil when nobody wants to know.
-func (t *tracer) stage() func(middleware.Stage) {
+func (t *tracer) stage() func(*middleware.Invocation, middleware.Stage) {
 	if t == nil {
 		return nil
 	}
-	return t.write
+	return func(told *middleware.Invocation, s middleware.Stage) {
+		t.mu.Lock()
+		one := t.turns[told]
+		t.mu.Unlock()
+		if one != nil {
+			one.write(s)
+		}
+	}
+}
+
+// started writes the record of a part of init.
+func (t *tracer) started(name, kind string, start time.Time, errorType string) {
+	if t != nil {
+		t.init.write(middleware.Stage{Stage: "init", Name: name, Kind: kind, Start: start, Duration: time.Since(start), ErrorType: errorType})
+	}
+}
+
+// initLine ends the records of init.
+func (t *tracer) initLine() {
+	if t != nil {
+		t.init.line()
+	}
 }
 
 // handler writes the record of the language runtime's part.
-func (t *tracer) handler(name string, start time.Time, event []byte, response middleware.Response, failed *runtimeapi.Error) {
+func (t *trace) handler(r *languageRuntime, start time.Time, event []byte, response middleware.Response, failed *runtimeapi.Error) {
 	if t == nil {
 		return
 	}
-	s := middleware.Stage{Stage: "handler", Name: name, Start: start, Duration: time.Since(start), BytesIn: len(event), Payload: response.Payload}
+	s := middleware.Stage{
+		Stage: "handler", Name: r.handler, Kind: r.kind(), Start: start, Duration: time.Since(start),
+		BytesIn: len(event), Payload: response.Payload,
+	}
 	if failed != nil {
 		s.ErrorType, s.Payload = failed.Type, nil
 	}
 	t.write(s)
 }
 
-func (t *tracer) write(s middleware.Stage) {
-	t.mu.Lock()
-	request, start := t.request, t.start
-	t.mu.Unlock()
+func (t *trace) write(s middleware.Stage) {
 	record := frames.Trace{
-		Type: frames.TypeTrace, RequestID: request, Stage: s.Stage, Name: s.Name, Hook: s.Hook,
-		StartUs: s.Start.Sub(start).Microseconds(), DurationUs: s.Duration.Microseconds(),
+		Type: frames.TypeTrace, RequestID: t.request, Stage: s.Stage, Name: s.Name, Hook: s.Hook, Kind: s.Kind,
+		StartUs: s.Start.Sub(t.start).Microseconds(), DurationUs: s.Duration.Microseconds(),
 		BytesIn: s.BytesIn, BytesOut: len(s.Payload), Unchanged: s.Unchanged, Respond: s.Respond, ErrorType: s.ErrorType,
-		Truncated: len(s.Payload) > mostTraced,
 	}
-	payload := s.Payload[:min(len(s.Payload), mostTraced)]
+	if t.tracer.out == nil {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		record.Type, record.RequestID = "", ""
+		t.records = append(t.records, record)
+		return
+	}
+	record.Truncated = len(s.Payload) > mostTraced
 	// Who asked for records and hung up gets none: the invocation goes on.
-	_ = t.out.Write(record, payload)
+	_ = t.tracer.out.Write(record, s.Payload[:min(len(s.Payload), mostTraced)])
+}
+
+// end is for when the answer was posted.
+func (t *trace) end() {
+	if t == nil {
+		return
+	}
+	t.tracer.mu.Lock()
+	delete(t.tracer.turns, t.told)
+	t.tracer.mu.Unlock()
+	t.line()
+}
+
+// line writes the records that were kept as one line.
+func (t *trace) line() {
+	if t == nil || t.tracer.out != nil || len(t.records) == 0 {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	data, err := json.Marshal(struct {
+		Type       string         `json:"type"`
+		RequestID  string         `json:"requestId,omitempty"`
+		DurationUs int64          `json:"durationUs"`
+		Stages     []frames.Trace `json:"stages"`
+	}{"sor.trace", t.request, time.Since(t.start).Microseconds(), t.records})
+	if err == nil { // numbers and words: always
+		t.tracer.log.whole(data)
+	}
 }

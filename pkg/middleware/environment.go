@@ -33,7 +33,7 @@ var platformPrefixes = []string{"AWS_LAMBDA_", "LAMBDA_", "AWS_XRAY_", "_AWS_XRA
 // told are the variables of one run. A function's own of these names would only lie.
 var told = []string{
 	"SOR_HOOK", "SOR_REQUEST_ID", "SOR_DEADLINE_MS", "SOR_FUNCTION_ARN", "SOR_TRACE_ID", "SOR_MIDDLEWARE",
-	"SOR_TENANT_ID", "SOR_CLIENT_CONTEXT", runtimeapi.TraceIDVariable,
+	"SOR_TENANT_ID", "SOR_CLIENT_CONTEXT", "SOR_RESPONSE", runtimeapi.TraceIDVariable,
 	"SOR_TRACE", // a descriptor of the bootstrap's, that no child has
 }
 
@@ -60,13 +60,13 @@ func sees(m manifest.Middleware, key string) bool {
 }
 
 // runEnviron is the environment of one run.
-func (p *program) runEnviron(hook string, inv *Invocation) []string {
+func (p *program) runEnviron(t task, inv *Invocation) []string {
 	deadline := "0"
-	if !inv.Deadline.IsZero() {
-		deadline = strconv.FormatInt(inv.Deadline.UnixMilli(), 10)
+	if told := t.deadline(inv); !told.IsZero() {
+		deadline = strconv.FormatInt(told.UnixMilli(), 10)
 	}
 	env := append(slices.Clip(p.environ),
-		"SOR_HOOK="+hook,
+		"SOR_HOOK="+t.hook,
 		"SOR_REQUEST_ID="+inv.RequestID,
 		"SOR_DEADLINE_MS="+deadline,
 		"SOR_FUNCTION_ARN="+inv.FunctionARN,
@@ -75,6 +75,7 @@ func (p *program) runEnviron(hook string, inv *Invocation) []string {
 		{"SOR_TRACE_ID", inv.TraceID},
 		{"SOR_TENANT_ID", inv.TenantID},
 		{"SOR_CLIENT_CONTEXT", inv.ClientContext},
+		{"SOR_RESPONSE", t.response},
 		{runtimeapi.TraceIDVariable, inv.TraceID},
 	} {
 		if pair[1] != "" {

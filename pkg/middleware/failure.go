@@ -16,6 +16,8 @@ type failure struct {
 	cause     string
 	stderr    string // its last lines
 	final     bool   // the invocation's time is over: nobody is skipped any more
+
+	own *runtimeapi.Error // what a persistent middleware answered in its own words
 }
 
 func failed(format string, args ...any) *failure {
@@ -34,6 +36,9 @@ func interrupted(ctx context.Context) *failure {
 
 // document makes the error of an invocation from it.
 func (f *failure) document(name, hook string) *runtimeapi.Error {
+	if f.own != nil {
+		return f.own
+	}
 	message := fmt.Sprintf("middleware %s, %s: %s", name, hook, f.cause)
 	if f.stderr != "" {
 		message += "\nlast lines of its stderr:\n" + f.stderr

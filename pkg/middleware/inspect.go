@@ -74,8 +74,8 @@ func readManifest(path, name string, o Options) (manifest.Middleware, error) {
 	if err != nil {
 		return m, wrong(err.Error(), "mend it, or take it away to use the defaults")
 	}
-	if m.Protocol != manifest.ProtocolExec {
-		return m, wrong(fmt.Sprintf("this version does not speak the protocol %s", m.Protocol), "use the protocol exec")
+	if m.Protocol == manifest.ProtocolWasm {
+		return m, wrong(fmt.Sprintf("this version does not speak the protocol %s", m.Protocol), "use the protocol exec or frames/1")
 	}
 	return m, nil
 }

@@ -161,7 +161,7 @@ func wrong(t *testing.T, l *layer) map[string]string {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{
-		"manifest": `{"hooks":`, "hook": `{"hooks":["befor"]}`, "protocol": `{"protocol":"grpc"}`, "frames": `{"protocol":"frames/1"}`,
+		"manifest": `{"hooks":`, "hook": `{"hooks":["befor"]}`, "protocol": `{"protocol":"grpc"}`, "frames": `{"response":"half"}`,
 		"wasm": `{"protocol":"wasm"}`, "list": `[]`, "type": `{"timeoutMs":"1"}`, "negative": `{"timeoutMs":-1}`, "huge": strings.Repeat(" ", 64*1024) + "{}",
 		"marked": "\xef\xbb\xbf{}",
 	} {
@@ -182,7 +182,7 @@ func wrong(t *testing.T, l *layer) map[string]string {
 		"out": "it is a symlink that leads out of " + l.root, "outfolder": "", "climbs": "it is a symlink that leads out of " + l.root,
 		"away": "it is a symlink that leads out of " + l.root, "fifo": "it is no regular file",
 		"manifest": "manifest.json: it is not a JSON object", "hook": `there is no hook "befor"`, "protocol": `there is no protocol "grpc"`,
-		"frames": "this version does not speak the protocol frames/1", "wasm": "this version does not speak the protocol wasm",
+		"frames": `response is "half"; there are buffer, head and none`, "wasm": "this version does not speak the protocol wasm",
 		"list": "it is not a JSON object", "type": "timeoutMs", "negative": "timeoutMs is -1", "huge": "at most 65536 bytes", "marked": "it is not a JSON object",
 		"dir": "it is no regular file",
 	}

@@ -1,6 +1,7 @@
 //go:build linux
 
-// Package middleware puts the middlewares of a layer around a handler: the exec contract of docs/protocol/middleware.md.
+// Package middleware puts the middlewares of a layer around a handler: docs/protocol/middleware.md, a process for each run of
+// a hook or one that stays.
 //
 // It promises: the order of an onion; that whatever is wrong with a middleware is told with its name, its hook and the
 // cause; that no process of a run outlives it in its process group; that an optional middleware never fails an invocation.
@@ -19,16 +20,23 @@ import (
 // Invocation is what is known of an invocation besides its event.
 type Invocation struct {
 	frames.Context
-	Deadline time.Time // of everyone inside: the function's less the margin
+	Deadline time.Time // that everyone inside is told: the function's less the margin
+	Limit    time.Time // when before, the handler and after are stopped; zero: never
+	Last     time.Time // when error hooks are stopped: a part of the margin is theirs; zero: never
 }
 
-// Response is what a handler answers.
+// Response is what a handler answers: a payload, or a stream of chunks.
 type Response struct {
 	Payload     []byte
 	ContentType string // "" is application/json
+	Prelude     []byte // of an HTTP integration, JSON: statusCode, headers, cookies; nil for none
+	Stream      Chunks // nil for a response that is whole
 }
 
-// Handler turns an event into a response. ctx ends at the invocation's deadline. Errors are *runtimeapi.Error.
+// Chunks gives the next piece of a streamed response, and io.EOF after the last. Any other error is one in mid-stream.
+type Chunks func(ctx context.Context) ([]byte, error)
+
+// Handler turns an event into a response. ctx ends with the environment. Errors are *runtimeapi.Error.
 type Handler func(ctx context.Context, inv *Invocation, event []byte) (Response, error)
 
 // Middleware wraps a handler.
@@ -46,6 +54,7 @@ func Chain(h Handler, m ...Middleware) Handler {
 // A Stage is the record of one hook that ran.
 type Stage struct {
 	Stage, Name, Hook string // "middleware", its name, before, after or error
+	Kind              string // how it was asked: exec or persistent; of a handler frames, lines or proxied
 	Start             time.Time
 	Duration          time.Duration
 	BytesIn           int

@@ -25,13 +25,37 @@ type program struct {
 	environ  []string // of every run
 	options  Options
 	daemons  *daemons
+	standing *standing // nil for one of the exec protocol
 }
 
 // An Outcome is what a hook made of its input.
 type Outcome struct {
 	Payload   []byte // nil when unchanged
 	Unchanged bool
-	Respond   bool // Payload came on fd 3: an early response, or the answer that handles an error
+	Respond   bool // Payload is an early response, or the answer that handles an error
+}
+
+// A task is one call of a hook.
+type task struct {
+	hook        string
+	input       []byte
+	response    string // of an after: what of the response the input is
+	contentType string // of an after: of that response
+}
+
+// limit is when a task is stopped, and deadline what it is told. What is left of the margin is for error hooks.
+func (t task) limit(inv *Invocation) time.Time {
+	if t.hook == manifest.HookError {
+		return inv.Last
+	}
+	return inv.Limit
+}
+
+func (t task) deadline(inv *Invocation) time.Time {
+	if t.hook == manifest.HookError && !inv.Last.IsZero() {
+		return inv.Last
+	}
+	return inv.Deadline
 }
 
 // wrap is the onion's layer. A middleware that fails is not entered: its error hook does not hear of its own failure, and
@@ -39,7 +63,7 @@ type Outcome struct {
 func (p *program) wrap(next Handler) Handler {
 	return func(ctx context.Context, inv *Invocation, event []byte) (Response, error) {
 		if p.manifest.Has(manifest.HookBefore) {
-			out, failure := p.hook(ctx, manifest.HookBefore, inv, event)
+			out, failure := p.hook(ctx, task{hook: manifest.HookBefore, input: event}, inv)
 			switch {
 			case failure != nil && p.skips(manifest.HookBefore, inv, failure):
 				return next(ctx, inv, event)
@@ -59,28 +83,13 @@ func (p *program) wrap(next Handler) Handler {
 	}
 }
 
-func (p *program) after(ctx context.Context, inv *Invocation, response Response) (Response, error) {
-	if !p.manifest.Has(manifest.HookAfter) {
-		return response, nil
-	}
-	out, failure := p.hook(ctx, manifest.HookAfter, inv, response.Payload)
-	switch {
-	case failure != nil && p.skips(manifest.HookAfter, inv, failure):
-	case failure != nil:
-		return Response{}, failure.document(p.name, manifest.HookAfter)
-	case !out.Unchanged:
-		response.Payload = out.Payload
-	}
-	return response, nil
-}
-
 // onError never hides err: only a hook that worked changes or handles it. Without time left there is nobody to ask.
 func (p *program) onError(ctx context.Context, inv *Invocation, err error) (Response, error) {
-	if !p.manifest.Has(manifest.HookError) || ctx.Err() != nil {
+	if !p.manifest.Has(manifest.HookError) || ctx.Err() != nil || !inv.Last.IsZero() && !time.Now().Before(inv.Last) {
 		return Response{}, err
 	}
 	given := runtimeapi.AsError(err, runtimeapi.ErrorUnknown)
-	out, failure := p.hook(ctx, manifest.HookError, inv, given.JSON())
+	out, failure := p.hook(ctx, task{hook: manifest.HookError, input: given.JSON()}, inv)
 	switch {
 	case failure != nil:
 		warn(p.options, "error hook failed", "middleware", p.name, "request_id", inv.RequestID, "cause", failure.cause)
@@ -126,42 +135,71 @@ func (p *program) skips(hook string, inv *Invocation, f *failure) bool {
 }
 
 // hook runs one hook and leaves a record of it.
-func (p *program) hook(ctx context.Context, hook string, inv *Invocation, input []byte) (Outcome, *failure) {
+func (p *program) hook(ctx context.Context, t task, inv *Invocation) (Outcome, *failure) {
 	start := time.Now()
-	settle := p.daemons.watch()
-	out, failure := p.run(ctx, hook, inv, input)
-	settle()
+	limited, done := p.limited(ctx, t, inv)
+	defer done()
+	kind := "exec"
+	var out Outcome
+	var failure *failure
+	switch {
+	case limited.Err() != nil:
+		failure = interrupted(limited)
+	case p.standing != nil:
+		kind = "persistent"
+		out, failure = p.ask(limited, t, inv)
+	default:
+		settle := p.daemons.watch()
+		out, failure = p.run(limited, t, inv)
+		settle()
+	}
 	if failure == nil {
-		failure = checkOutput(hook, &out, input)
+		failure = checkOutput(t, &out)
 	}
 	if p.options.Trace != nil {
 		stage := Stage{
-			Stage: "middleware", Name: p.name, Hook: hook, Start: start, Duration: time.Since(start),
-			BytesIn: len(input), Payload: out.Payload, Unchanged: out.Unchanged, Respond: out.Respond,
+			Stage: "middleware", Name: p.name, Hook: t.hook, Kind: kind, Start: start, Duration: time.Since(start),
+			BytesIn: len(t.input), Payload: out.Payload, Unchanged: out.Unchanged, Respond: out.Respond,
 		}
 		if failure != nil {
 			stage.ErrorType, stage.Payload, stage.Respond = failure.errorType, nil, false
 		}
-		p.options.Trace(stage)
+		p.options.Trace(inv, stage)
 	}
 	return out, failure
 }
 
+// limited ends a context when a task has to end: by the invocation's time, or by the middleware's own.
+func (p *program) limited(ctx context.Context, t task, inv *Invocation) (context.Context, context.CancelFunc) {
+	limit := t.limit(inv)
+	if own := time.Now().Add(time.Duration(p.manifest.TimeoutMs) * time.Millisecond); p.manifest.TimeoutMs > 0 && (limit.IsZero() || own.Before(limit)) {
+		return context.WithDeadlineCause(ctx, own, errOwnLimit)
+	}
+	if limit.IsZero() {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, limit)
+}
+
 // checkOutput says what is wrong with what a hook printed. An early response may be any bytes, as a response may.
-func checkOutput(hook string, out *Outcome, input []byte) *failure {
+func checkOutput(t task, out *Outcome) *failure {
 	switch {
 	case out.Unchanged, out.Respond:
 		return nil
-	case bytes.Equal(out.Payload, input): // cat changes nothing, whatever it was given
+	case t.response == manifest.ResponseNone: // it was not shown the response, and has none to give
+		return failed("its manifest says that it needs nothing of the response, so it can't change one: print nothing, or say response: buffer")
+	case bytes.Equal(out.Payload, t.input): // cat changes nothing, whatever it was given
 		out.Unchanged, out.Payload = true, nil
 		return nil
-	case hook == manifest.HookAfter:
+	case t.response == manifest.ResponseHead:
+		return checkHead(out.Payload)
+	case t.hook == manifest.HookAfter:
 		return nil
 	}
 	if problem := jsontext.Check(out.Payload); problem != nil {
 		return failed("what it printed is not JSON: %v", problem)
 	}
-	if _, ok := runtimeapi.ParseError(out.Payload); hook == manifest.HookError && !ok {
+	if _, ok := runtimeapi.ParseError(out.Payload); t.hook == manifest.HookError && !ok {
 		return failed("what it printed is no error document: it has neither errorType nor errorMessage")
 	}
 	return nil
@@ -178,7 +216,14 @@ func (s *Set) RunHook(ctx context.Context, inv *Invocation, name, hook string, i
 	if !p.manifest.Has(hook) {
 		return Outcome{}, failed("it has no such hook; its manifest or the default lists %v", p.manifest.Hooks).document(name, hook)
 	}
-	out, failure := p.hook(ctx, hook, inv, input)
+	t := task{hook: hook, input: input}
+	if hook == manifest.HookAfter {
+		t.response = p.manifest.Response
+		if t.response == manifest.ResponseNone {
+			t.input = nil
+		}
+	}
+	out, failure := p.hook(ctx, t, inv)
 	if failure != nil {
 		return Outcome{}, failure.document(name, hook)
 	}

@@ -2,14 +2,13 @@
 
 package middleware
 
-// One run of one hook: a process, its pipes, its end.
+// One run of one hook of an exec middleware: a process, its pipes, its end.
 
 import (
 	"context"
 	"errors"
 	"os"
 	"sync"
-	"time"
 
 	"github.com/serverless/open-runtime/internal/manifest"
 	"github.com/serverless/open-runtime/internal/process"
@@ -21,24 +20,17 @@ const maxOutput = runtimeapi.MaxResponse
 
 var errOwnLimit = errors.New("the middleware's own time limit")
 
-// run starts the program with hook as its argument, feeds it input, and takes what it printed when it has exited.
-func (p *program) run(ctx context.Context, hook string, inv *Invocation, input []byte) (Outcome, *failure) {
-	if ctx.Err() != nil {
-		return Outcome{}, interrupted(ctx)
-	}
-	if p.manifest.TimeoutMs > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, time.Duration(p.manifest.TimeoutMs)*time.Millisecond, errOwnLimit)
-		defer cancel()
-	}
-	w, err := wire(hook != manifest.HookAfter, len(input))
+// run starts the program with the hook as its argument, feeds it input, and takes what it printed when it has exited.
+func (p *program) run(ctx context.Context, t task, inv *Invocation) (Outcome, *failure) {
+	input := t.input
+	w, err := wire(t.hook != manifest.HookAfter, len(input))
 	if err != nil {
 		return Outcome{}, failed("making its pipes: %v", err)
 	}
 	w.stdin.feed(input)
 	errLines := &lines{emit: func(line []byte) { p.options.Log(p.name, line) }}
 	child, err := process.Start(process.Spec{
-		Path: p.exe, Args: []string{p.exe, hook}, Env: p.runEnviron(hook, inv),
+		Path: p.exe, Args: []string{p.exe, t.hook}, Env: p.runEnviron(t, inv),
 		Stdin: w.theirs[0], Stdout: w.theirs[1], Stderr: w.theirs[2], Extra: w.theirs[3:],
 	})
 	w.closeTheirs()

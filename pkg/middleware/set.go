@@ -22,7 +22,10 @@ type Options struct {
 	Environ []string                         // the function's environment
 	Arch    string                           // of the machine; default: this program's
 	Log     func(source string, line []byte) // a line of a middleware's stderr, or a warning (SourceOwn); the slice is valid during the call
-	Trace   func(Stage)                      // may be nil
+	Trace   func(*Invocation, Stage)         // may be nil
+
+	// Concurrency is how many invocations there may be at once; 0 is 1.
+	Concurrency int
 }
 
 // A Set is the middlewares of a function, checked and ready. It is safe for concurrent use.
@@ -31,7 +34,7 @@ type Set struct {
 	daemons     *daemons
 }
 
-// Load finds and checks the middlewares that refs name, outermost first. All that is wrong with all of them is told in one
+// Load finds and checks the middlewares that refs name, outermost first, and starts none. All that is wrong with all of them is told in one
 // *runtimeapi.Error; an optional one that is wrong is left out with a warning in the log.
 func Load(refs []manifest.Ref, o Options) (*Set, error) {
 	if o.Root == "" {
@@ -56,6 +59,9 @@ func Load(refs []manifest.Ref, o Options) (*Set, error) {
 		switch {
 		case len(causes) == 0:
 			p.daemons = set.daemons
+			if p.manifest.Protocol == manifest.ProtocolFrames {
+				p.stand()
+			}
 			set.middlewares = append(set.middlewares, p)
 		case optional:
 			warn(o, "optional middleware is left out", "middleware", ref.Name, "cause", errors.Join(causes...).Error())

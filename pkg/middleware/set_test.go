@@ -28,7 +28,7 @@ import (
 func (l *layer) traced(list string, h middleware.Handler, event string) []middleware.Stage {
 	l.t.Helper()
 	var stages []middleware.Stage
-	l.Trace = func(stage middleware.Stage) {
+	l.Trace = func(_ *middleware.Invocation, stage middleware.Stage) {
 		if stage.Start.IsZero() || stage.Duration <= 0 {
 			l.t.Errorf("%s %s: start %v, duration %v", stage.Name, stage.Hook, stage.Start, stage.Duration)
 		}
@@ -40,7 +40,7 @@ func (l *layer) traced(list string, h middleware.Handler, event string) []middle
 
 func TestTrace(t *testing.T) {
 	stage := func(name, hook string, in int) middleware.Stage {
-		return middleware.Stage{Stage: "middleware", Name: name, Hook: hook, BytesIn: in}
+		return middleware.Stage{Stage: "middleware", Kind: "exec", Name: name, Hook: hook, BytesIn: in}
 	}
 	unchanged, made, respond, failed := stage("a", "before", 7), stage("a", "before", 7), stage("a", "before", 7), stage("a", "before", 7)
 	unchanged.Unchanged = true

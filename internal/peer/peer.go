@@ -1,0 +1,284 @@
+//go:build linux
+
+// Package peer talks to the children that answer invocations: language runtimes and persistent middlewares. A peer is one
+// life of one process; a pool starts new ones where they died, hang, or are needed at once.
+//
+// It promises: both sides read and write at the same time, so that nothing deadlocks at any size; an answer reaches the turn
+// with its ID and no other; a turn learns of the end of its peer, with the true cause; nothing of a peer outlives End in its
+// process group.
+//
+// It does not decide how long a turn may take, nor what a failure means for an invocation.
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/serverless/open-runtime/internal/frames"
+	"github.com/serverless/open-runtime/internal/process"
+	"github.com/serverless/open-runtime/internal/runtimeapi"
+)
+
+// An exit and the end of the answers may be apart, and who sees one waits for the other: for what the pipe still holds, and
+// for an exit, which takes its time where a function has a tenth of a processor.
+const (
+	lastWords = 250 * time.Millisecond
+	lastSteps = 2 * time.Second
+)
+
+// A Dialect is how a peer is spoken to. One goroutine opens and then receives; Send, Tell, Drain and Close come from others.
+type Dialect interface {
+	// Open returns when the peer can take turns. A *runtimeapi.Error is its own reason why it can't; any other error is an
+	// end of the stream.
+	Open() (Terms, error)
+	// Send hands over a call. A *runtimeapi.Error is a call that can't be sent; any other error is an end of the stream.
+	Send(ctx context.Context, call Call) error
+	// Receive waits for the next answer.
+	Receive() (Answer, error)
+	// Tell sends a frame without an answer: frames.TypeCancel with an ID, or frames.TypeShutdown. It waits for nobody.
+	Tell(kind, id string)
+	// Unread says, of a peer that ended, whether all of the last call is still in the pipe.
+	Unread() bool
+	// Drain ends what is sent, and what is received after grace.
+	Drain(grace time.Duration)
+	// Close ends both at once.
+	Close()
+}
+
+// Terms are what was agreed upon.
+type Terms struct {
+	Multiplex  bool           // several turns at once
+	Cancel     bool           // it hears a cancel
+	DumpSignal syscall.Signal // makes it write its stacks to stderr; 0 if it has none
+	DumpReport string         // the file in which it leaves them, in place of stderr
+}
+
+// Call is what one turn is asked.
+type Call struct {
+	ID          string
+	Hook        string // of a middleware
+	Response    string // what of a response the payload is, for an after
+	ContentType string // of that response
+	Deadline    time.Time
+	Context     frames.Context
+	Payload     []byte // nil for none
+	Extra       any    // what only the dialect knows
+}
+
+// Kind is what an answer is.
+type Kind int
+
+// Kinds of answers. A turn ends with a result, a failure or an end.
+const (
+	Result Kind = iota
+	Failure
+	Chunk
+	End
+)
+
+// Answer is what came back.
+type Answer struct {
+	ID          string // "" in a dialect that has none
+	Kind        Kind
+	Payload     []byte
+	ContentType string
+	Prelude     []byte            // of the first chunk
+	Unchanged   bool              // of a middleware
+	Respond     bool              // of a middleware
+	Failed      *runtimeapi.Error // of a failure
+	Extra       any               // what only the dialect knows
+}
+
+// ends says whether no more answers follow.
+func (a Answer) ends() bool { return a.Kind != Chunk }
+
+// A Peer is one life of a child.
+type Peer struct {
+	what    string         // "language runtime"
+	child   *process.Child // nil if it could not be started
+	dialect Dialect
+	log     func(message string, pairs ...string)
+
+	opened  chan struct{} // closed when it can take turns, or never will
+	refused *runtimeapi.Error
+	terms   Terms
+	ended   chan struct{} // closed when no answer will come any more
+	cause   error
+	useless atomic.Bool // to be replaced: it works for nobody, or can't be trusted
+	closing atomic.Bool // it was told to finish
+
+	sending  sync.WaitGroup
+	hurrying sync.WaitGroup
+
+	mu    sync.Mutex
+	turns map[string]*Turn
+}
+
+// Begin starts to listen to a child that speaks d. what names it in errors; log takes warnings.
+func Begin(what string, child *process.Child, d Dialect, log func(message string, pairs ...string)) *Peer {
+	p := &Peer{
+		what: what, child: child, dialect: d, log: log,
+		opened: make(chan struct{}), ended: make(chan struct{}), turns: map[string]*Turn{},
+	}
+	go p.listen()
+	p.hurrying.Go(p.hurry)
+	return p
+}
+
+// Stillborn is a peer that could not be started.
+func Stillborn(why *runtimeapi.Error) *Peer {
+	p := &Peer{refused: why, cause: why, opened: make(chan struct{}), ended: make(chan struct{})}
+	close(p.opened)
+	close(p.ended)
+	return p
+}
+
+// listen hears all that comes, whether it is waited for or not: a pipe that is not read would stop the other side.
+func (p *Peer) listen() {
+	defer close(p.ended)
+	terms, err := p.dialect.Open()
+	if err != nil {
+		p.cause = err
+		if own, ok := errors.AsType[*runtimeapi.Error](err); ok {
+			p.refused = own
+		} else {
+			p.refused = p.Death(context.Background(), "", "it was ready")
+		}
+		close(p.opened)
+		return
+	}
+	p.terms = terms
+	close(p.opened)
+	for {
+		a, err := p.dialect.Receive()
+		if err != nil {
+			p.cause = err
+			return
+		}
+		p.deliver(a)
+	}
+}
+
+// hurry ends the listening soon after the exit, though a daemon may hold the other end of the pipe: what the pipe holds is
+// read. It also frees a send that nobody reads any more.
+func (p *Peer) hurry() {
+	<-p.child.Exited()
+	p.dialect.Drain(lastWords)
+}
+
+// Opened is closed when the peer can take turns, or Refused says why it never will.
+func (p *Peer) Opened() <-chan struct{} { return p.opened }
+
+// Refused is valid after Opened.
+func (p *Peer) Refused() *runtimeapi.Error { return p.refused }
+
+// Terms are valid after Opened.
+func (p *Peer) Terms() Terms { return p.terms }
+
+// Ended is closed when no answer will come any more.
+func (p *Peer) Ended() <-chan struct{} { return p.ended }
+
+// Discard says that the peer is to be replaced.
+func (p *Peer) Discard() { p.useless.Store(true) }
+
+// PID is the process ID, 0 when there is no process.
+func (p *Peer) PID() int {
+	if p.child == nil {
+		return 0
+	}
+	return p.child.PID()
+}
+
+// IsOver says whether it can take no turn any more. The exit is enough for that: a daemon may hold the pipes for longer.
+func (p *Peer) IsOver() bool {
+	if p.useless.Load() || p.child == nil || p.child.HasExited() {
+		return true
+	}
+	select {
+	case <-p.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// Death says truthfully why no answer came, or will come, for the invocation id. Exits are told in Lambda's words. before
+// is what it did not come to. ctx bounds the wait for an exit.
+func (p *Peer) Death(ctx context.Context, id, before string) *runtimeapi.Error {
+	if broken, ok := errors.AsType[*frames.ProtocolError](p.cause); ok {
+		return &runtimeapi.Error{Type: runtimeapi.ErrorProtocol, Message: fmt.Sprintf("%s, before %s: %v", p.what, before, broken)}
+	}
+	timer := time.NewTimer(lastSteps)
+	defer timer.Stop()
+	select {
+	case <-p.child.Exited():
+		return exitError(id, p.child.Exit())
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	what := "closed its end of the pipe that its answers go to"
+	if p.cause != nil && !errors.Is(p.cause, io.EOF) {
+		what = fmt.Sprintf("can't be heard (%v)", p.cause)
+	}
+	return &runtimeapi.Error{Type: runtimeapi.ErrorProtocol, Message: fmt.Sprintf("%s, before %s: it %s, and did not exit", p.what, before, what)}
+}
+
+// exitError tells an exit as Lambda tells the exit of a runtime.
+func exitError(id string, exit process.Exit) *runtimeapi.Error {
+	text := exit.Reason()
+	if id != "" {
+		text = "RequestId: " + id + " Error: " + text
+	}
+	return &runtimeapi.Error{Type: runtimeapi.ErrorExit, Message: text}
+}
+
+// Exit says how its process ended; ok is false while it lives, or if it never did.
+func (p *Peer) Exit() (exit process.Exit, ok bool) {
+	if p.child == nil {
+		return exit, false
+	}
+	select {
+	case <-p.child.Exited():
+		return p.child.Exit(), true
+	default:
+		return exit, false
+	}
+}
+
+// Shutdown asks it to finish and waits for its exit as long as ctx: a frame first, and SIGTERM at term. End follows.
+func (p *Peer) Shutdown(ctx context.Context, term <-chan struct{}) {
+	if p.child == nil {
+		return
+	}
+	p.closing.Store(true)
+	p.dialect.Tell(frames.TypeShutdown, "")
+	for {
+		select {
+		case <-p.child.Exited():
+			return
+		case <-term:
+			_ = p.child.Signal(syscall.SIGTERM) // a group that can't be signalled is gone
+			term = nil
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// End kills the process and its group and waits for all that belongs to the peer.
+func (p *Peer) End() {
+	if p.child == nil {
+		return
+	}
+	p.child.Kill()
+	p.hurrying.Wait() // it waits for the exit
+	p.dialect.Close() // whatever the pipes hold, nobody waits for it
+	<-p.ended
+	p.sending.Wait()
+}

@@ -1,0 +1,189 @@
+//go:build linux
+
+package peer
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/serverless/open-runtime/internal/frames"
+	"github.com/serverless/open-runtime/internal/runtimeapi"
+)
+
+// ErrEnded says that the peer ended before it answered; Death tells how.
+var ErrEnded = errors.New("the peer ended")
+
+// A Turn is one call and its answers. Next is for one goroutine; Forget ends it.
+type Turn struct {
+	peer    *Peer
+	id      string
+	answers chan Answer
+	over    chan struct{} // closed by Forget
+	forget  sync.Once
+	sent    chan error // nil when the call was sent whole
+}
+
+// ahead is how many answers of a turn are kept for it; a stream that runs further ahead is not read for that long.
+const ahead = 4
+
+// atOnce is the most of a payload, in bytes, that is sent without a goroutine: it fits an empty pipe.
+const atOnce = 32 * 1024
+
+// Call begins a turn. The peer is open. ctx bounds the sending alone.
+func (p *Peer) Call(ctx context.Context, call Call) *Turn {
+	t := &Turn{peer: p, id: call.ID, answers: make(chan Answer, ahead), over: make(chan struct{})}
+	p.mu.Lock()
+	p.turns[call.ID] = t
+	p.mu.Unlock()
+	t.sent = make(chan error, 1)
+	if len(call.Payload) <= atOnce && !p.terms.Multiplex {
+		t.sent <- p.dialect.Send(ctx, call)
+		return t
+	}
+	p.sending.Go(func() { t.sent <- p.dialect.Send(ctx, call) })
+	return t
+}
+
+// Next waits for the next answer. It gives ErrEnded when none will come, ctx's error when that ends first, and a
+// *runtimeapi.Error when the call could not be sent.
+func (t *Turn) Next(ctx context.Context) (Answer, error) {
+	for {
+		select {
+		case a := <-t.answers:
+			return a, nil
+		default:
+		}
+		select {
+		case a := <-t.answers:
+			return a, nil
+		case err := <-t.sent:
+			t.sent = nil // sent whole, or nobody reads: then the peer ends
+			if refused, ok := errors.AsType[*runtimeapi.Error](err); ok {
+				return Answer{}, refused
+			}
+			if err != nil {
+				t.peer.Discard()
+			}
+		case <-t.peer.ended:
+			select {
+			case a := <-t.answers: // its last words
+				return a, nil
+			default:
+				return Answer{}, ErrEnded
+			}
+		case <-ctx.Done():
+			return Answer{}, ctx.Err()
+		}
+	}
+}
+
+// Settle is for after the last answer: one who answered before it read the whole call still has to read it.
+func (t *Turn) Settle(ctx context.Context) {
+	if t.sent == nil {
+		return
+	}
+	select {
+	case err := <-t.sent:
+		if err != nil {
+			t.peer.Discard() // it did not read the whole of it, and won't
+		}
+	case <-ctx.Done():
+		t.peer.Discard()
+	}
+	t.sent = nil
+}
+
+// Sent says whether the call was handed over whole.
+func (t *Turn) Sent() bool {
+	if t.sent != nil && len(t.sent) > 0 {
+		if err := <-t.sent; err != nil {
+			t.peer.Discard()
+		}
+		t.sent = nil
+	}
+	return t.sent == nil
+}
+
+// Unread says whether nothing of the call was read when the peer ended: then another one may be asked.
+func (t *Turn) Unread() bool {
+	_, exited := t.peer.Exit()
+	return exited && !t.peer.terms.Multiplex && t.peer.dialect.Unread()
+}
+
+// Cancel asks the peer to stop working on it, if that was agreed upon and nothing else is being sent.
+func (t *Turn) Cancel() bool {
+	if !t.peer.terms.Cancel || !t.Sent() {
+		return false
+	}
+	t.peer.dialect.Tell(frames.TypeCancel, t.id)
+	return true
+}
+
+// Forget waits for nothing any more: what still comes is dropped.
+func (t *Turn) Forget() {
+	t.forget.Do(func() {
+		close(t.over)
+		t.peer.mu.Lock()
+		defer t.peer.mu.Unlock()
+		if t.peer.turns[t.id] == t {
+			delete(t.peer.turns, t.id)
+		}
+	})
+}
+
+// Abandon is for a turn whose answers nobody wants any more. A peer that still works on it, and takes one turn at a time, is
+// to be replaced.
+func (t *Turn) Abandon() {
+	t.peer.mu.Lock()
+	pending := t.peer.turns[t.id] == t
+	t.peer.mu.Unlock()
+	t.Forget()
+	if pending && !t.peer.terms.Multiplex {
+		t.peer.Discard()
+	}
+}
+
+// deliver gives an answer to the turn that it is for; what nobody waits for is dropped.
+func (p *Peer) deliver(a Answer) {
+	p.mu.Lock()
+	t := p.turns[a.ID]
+	if a.ID == "" { // a dialect without IDs has one turn at a time
+		for _, only := range p.turns {
+			t = only
+		}
+	}
+	if t != nil && a.ends() {
+		delete(p.turns, t.id)
+	}
+	p.mu.Unlock()
+	if t == nil {
+		p.dropped(a)
+		return
+	}
+	select {
+	case t.answers <- a:
+	case <-t.over:
+	}
+}
+
+// dropped tells of an answer that nobody waits for. Of a stream that was given up only its end is worth a line.
+func (p *Peer) dropped(a Answer) {
+	if a.Kind == Chunk || p.closing.Load() {
+		return
+	}
+	said := a.Payload
+	if a.Failed != nil {
+		said = a.Failed.JSON()
+	}
+	p.log("dropping an answer that nobody waits for", "id", a.ID, "answer", excerpt(said))
+}
+
+// excerpt is the beginning of what someone wrote, for a log line.
+func excerpt(data []byte) string {
+	const most = 200
+	if len(data) <= most {
+		return string(data)
+	}
+	return string(data[:most]) + "…"
+}

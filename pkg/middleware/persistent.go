@@ -1,0 +1,318 @@
+//go:build linux
+
+package middleware
+
+// Persistent middlewares: a process that stays and answers frames/1. See docs/protocol/frames.md.
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/serverless/open-runtime/internal/frames"
+	"github.com/serverless/open-runtime/internal/peer"
+	"github.com/serverless/open-runtime/internal/process"
+	"github.com/serverless/open-runtime/internal/runtimeapi"
+)
+
+// standing is the processes of one persistent middleware.
+type standing struct {
+	pool  *peer.Pool
+	calls atomic.Int64 // each has an ID of its own
+
+	mu   sync.Mutex
+	logs map[*peer.Peer]*stderr
+}
+
+// stand prepares p to be asked; nothing is started yet.
+func (p *program) stand() {
+	s := &standing{logs: map[*peer.Peer]*stderr{}}
+	s.pool = peer.NewPool(max(p.options.Concurrency, 1), func() *peer.Peer { return p.begin(s) }, s.ended)
+	p.standing = s
+}
+
+// begin starts a process. What goes wrong is told by whoever waits for it.
+func (p *program) begin(s *standing) *peer.Peer {
+	log, write, err := newStderr(func(line []byte) { p.options.Log(p.name, line) })
+	if err != nil {
+		return peer.Stillborn(failed("making its pipes: %v", err).document(p.name, "start"))
+	}
+	defer write.Close()
+	hello := frames.Hello{Role: frames.RoleMiddleware, Name: p.name, Capabilities: []string{frames.CapabilityCancel}}
+	if p.options.Concurrency > 1 {
+		hello.Capabilities = append(hello.Capabilities, frames.CapabilityMultiplex)
+	}
+	spec := process.Spec{Path: p.exe, Args: []string{p.exe}, Env: p.environ, Stdout: write, Stderr: write}
+	began, err := peer.StartFrames("middleware "+p.name, spec, hello, runtimeapi.ErrorMiddleware, func(message string, pairs ...string) {
+		warn(p.options, message, append([]string{"middleware", p.name}, pairs...)...)
+	})
+	if err != nil {
+		log.finish()
+		return peer.Stillborn(failed("starting it: %v", err).document(p.name, "start"))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.logs[began] = log
+	return began
+}
+
+// ended reads the last of the log of a peer that is no more.
+func (s *standing) ended(gone *peer.Peer) {
+	s.mu.Lock()
+	log := s.logs[gone]
+	delete(s.logs, gone)
+	s.mu.Unlock()
+	if log != nil {
+		log.finish()
+	}
+}
+
+// tail gives the last lines that a peer wrote, after its exit.
+func (s *standing) tail(of *peer.Peer) string {
+	s.mu.Lock()
+	log := s.logs[of]
+	s.mu.Unlock()
+	if log == nil {
+		return ""
+	}
+	return log.tail()
+}
+
+// ready waits until the first process says that it is, or why it never will be.
+func (p *program) ready(ctx context.Context) *failure {
+	first := p.standing.pool.First()
+	select {
+	case <-first.Opened():
+		return p.refused(ctx, first)
+	case <-ctx.Done():
+		return nil // the first invocation waits for it
+	}
+}
+
+// refused says why an opened peer takes no turns; nil if it does.
+func (p *program) refused(ctx context.Context, opened *peer.Peer) *failure {
+	refused := opened.Refused()
+	if refused == nil {
+		return nil
+	}
+	opened.Discard()
+	f := failed("it did not start: %s", refused.Message)
+	if _, exited := opened.Exit(); exited {
+		f.stderr = p.standing.tail(opened)
+	}
+	return f
+}
+
+// retries is how often a call goes to another process when the one that had it never read it.
+const retries = 2
+
+// ask has the middleware answer a task.
+func (p *program) ask(ctx context.Context, t task, inv *Invocation) (Outcome, *failure) {
+	for try := 0; ; try++ {
+		at, err := p.standing.pool.Acquire(ctx)
+		if err != nil {
+			return Outcome{}, p.overdue(ctx)
+		}
+		out, failure, unread := p.askOne(ctx, at, t, inv)
+		p.standing.pool.Release(at)
+		if !unread || try == retries {
+			return out, failure
+		}
+	}
+}
+
+func (p *program) askOne(ctx context.Context, at *peer.Peer, t task, inv *Invocation) (out Outcome, failure *failure, unread bool) {
+	select {
+	case <-at.Opened():
+	case <-ctx.Done():
+		at.Discard()
+		return out, p.overdue(ctx), false
+	}
+	if failure = p.refused(ctx, at); failure != nil {
+		return out, failure, false
+	}
+	turn := at.Call(ctx, peer.Call{
+		ID: strconv.FormatInt(p.standing.calls.Add(1), 10), Hook: t.hook, Response: t.response, ContentType: t.contentType,
+		Deadline: t.deadline(inv), Context: inv.Context, Payload: t.payload(),
+	})
+	defer turn.Forget()
+	a, err := turn.Next(ctx)
+	switch {
+	case err == nil:
+		turn.Settle(ctx)
+		out, failure = outcomeOf(a)
+		return out, failure, false
+	case errors.Is(err, peer.ErrEnded):
+		at.Discard()
+		f := failed("%s", at.Death(ctx, "", "it answered").Message)
+		f.stderr = p.standing.tail(at)
+		return out, f, turn.Unread()
+	case ctx.Err() == nil: // a *runtimeapi.Error: it can't be sent
+		return out, failed("%v", err), false
+	}
+	p.giveUp(at, turn)
+	return out, p.overdue(ctx), false
+}
+
+// payload of a frame: a task that shows nothing has none.
+func (t task) payload() []byte {
+	if t.input == nil && t.response != "none" {
+		return []byte{}
+	}
+	return t.input
+}
+
+// outcomeOf reads an answer.
+func outcomeOf(a peer.Answer) (Outcome, *failure) {
+	switch {
+	case a.Kind == peer.Failure:
+		f := failed("%s: %s", a.Failed.Type, a.Failed.Message)
+		f.own = a.Failed
+		if a.Failed.Type != "" {
+			f.errorType = a.Failed.Type
+		}
+		return Outcome{}, f
+	case a.Unchanged:
+		return Outcome{Unchanged: true}, nil
+	}
+	payload := a.Payload
+	if payload == nil {
+		payload = []byte{}
+	}
+	return Outcome{Payload: payload, Respond: a.Respond}, nil
+}
+
+// heedTime is how long a middleware has to stop after a cancel. One that does lives on; any other is ended.
+const heedTime = 20 * time.Millisecond
+
+// giveUp asks to stop working on a turn, and discards who does not.
+func (p *program) giveUp(at *peer.Peer, turn *peer.Turn) {
+	if !turn.Cancel() {
+		at.Discard()
+		return
+	}
+	grace, done := context.WithTimeout(context.Background(), heedTime)
+	defer done()
+	if _, err := turn.Next(grace); err != nil {
+		at.Discard()
+	}
+}
+
+// overdue says why ctx ended a task.
+func (p *program) overdue(ctx context.Context) *failure {
+	if errors.Is(context.Cause(ctx), errOwnLimit) {
+		return failed("timed out after %d ms", p.manifest.TimeoutMs)
+	}
+	return interrupted(ctx)
+}
+
+// stderr reads what a process prints into the log, for as long as the process lives.
+type stderr struct {
+	drain drain
+
+	mu    sync.Mutex
+	lines lines
+}
+
+func newStderr(emit func(line []byte)) (s *stderr, write *os.File, err error) {
+	read, write, err := pipe(fromChild, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	s = &stderr{drain: drain{file: read}, lines: lines{emit: emit}}
+	s.drain.start(func(data []byte) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.lines.write(data)
+	})
+	return s, write, nil
+}
+
+// finish takes what the pipe holds after the exit, though a daemon may hold the other end.
+func (s *stderr) finish() {
+	s.drain.finish()
+	s.lines.close()
+}
+
+// tailTime is how long the last lines of one who just exited are waited for.
+const tailTime = 50 * time.Millisecond
+
+func (s *stderr) tail() string {
+	timer := time.NewTimer(tailTime)
+	defer timer.Stop()
+	select {
+	case <-s.drain.done:
+	case <-timer.C:
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lines.tail()
+}
+
+// Start starts the persistent middlewares, each in parallel with the others.
+func (s *Set) Start() {
+	for _, p := range s.middlewares {
+		if p.standing != nil {
+			p.standing.pool.First()
+		}
+	}
+}
+
+// Ready waits until all persistent middlewares are, as long as ctx. All that is wrong with those that never will be is told
+// in one *runtimeapi.Error; an optional one is left out with a warning in the log.
+func (s *Set) Ready(ctx context.Context) error {
+	var wrong []error
+	kept := s.middlewares[:0]
+	for _, p := range s.middlewares {
+		var failure *failure
+		if p.standing != nil {
+			failure = p.ready(ctx)
+		}
+		switch {
+		case failure == nil:
+			kept = append(kept, p)
+			continue
+		case p.optional:
+			warn(p.options, "optional middleware is left out", "middleware", p.name, "cause", failure.cause)
+		default:
+			wrong = append(wrong, errors.New(failure.document(p.name, "start").Message))
+		}
+		p.standing.pool.Shutdown(canceled)
+	}
+	s.middlewares = kept
+	if len(wrong) > 0 {
+		return &runtimeapi.Error{Type: runtimeapi.ErrorMiddleware, Message: errors.Join(wrong...).Error()}
+	}
+	return nil
+}
+
+// Renew ends persistent middlewares that died or hang, and starts them again.
+func (s *Set) Renew() {
+	for _, p := range s.middlewares {
+		if p.standing != nil {
+			p.standing.pool.Renew()
+		}
+	}
+}
+
+// Shutdown asks the persistent middlewares to finish, gives them until ctx ends, and ends them.
+func (s *Set) Shutdown(ctx context.Context) {
+	var all sync.WaitGroup
+	for _, p := range s.middlewares {
+		if p.standing != nil {
+			all.Go(func() { p.standing.pool.Shutdown(ctx) })
+		}
+	}
+	all.Wait()
+}
+
+// canceled gives nobody any time.
+var canceled = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
