@@ -93,13 +93,16 @@ func (k *conn) stream(ctx context.Context, req *Request, head []byte, maxBody in
 	defer cancel()
 	w := &ChunkWriter{to: k}
 	written := make(chan error, 1)
+	var gaveUp error // why the body came to no end, when that is the body's own affair
 	go func() {
-		_, err := k.Write(head)
+		w.write(head)
+		err := w.failed
 		if err == nil {
 			err = w.send(ctx, req.Stream)
 		}
-		if err != nil && w.failed == nil {
-			interrupt() // the body's own failure; a server that does not read may have answered
+		if err != nil && w.failed == nil && ctx.Err() == nil {
+			gaveUp = err
+			interrupt()
 		}
 		written <- err
 	}()
@@ -109,8 +112,8 @@ func (k *conn) stream(ctx context.Context, req *Request, head []byte, maxBody in
 		cancel()
 	}
 	werr := k.finish(written, keep && err == nil)
-	if err != nil && werr != nil {
-		err = fmt.Errorf("sending the body: %w", werr)
+	if err != nil && gaveUp != nil {
+		err = fmt.Errorf("sending the body: %w", gaveUp)
 	}
 	return resp, keep && werr == nil, err
 }

@@ -155,7 +155,7 @@ func TestStreamIsNotRetried(t *testing.T) {
 		return nil, ctx.Err()
 	})
 	req.Method = "GET"
-	if resp, err := client.Do(soon(t), req, 1000); err == nil || begun != 1 || connections.Load() != 1 {
+	if resp, err := client.Do(soon(t), req, 1000); !errors.Is(err, io.ErrUnexpectedEOF) || begun != 1 || connections.Load() != 1 {
 		t.Errorf("got %v, %v, begun %d times on %d connections", resp, err, begun, connections.Load())
 	}
 }
