@@ -5,9 +5,7 @@
 package executable
 
 import (
-	"bufio"
 	"bytes"
-	"debug/elf"
 	"errors"
 	"fmt"
 	"io"
@@ -72,7 +70,7 @@ func Inspect(r io.ReaderAt, size int64) (Info, error) {
 	if _, err := r.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
 		return Info{}, fmt.Errorf("reading its first bytes: %w", err)
 	}
-	if bytes.HasPrefix(head, []byte(elf.ELFMAG)) {
+	if bytes.HasPrefix(head, []byte(elfMagic)) {
 		return inspectELF(r)
 	}
 	text, bom := bytes.CutPrefix(head, []byte("\xef\xbb\xbf"))
@@ -80,32 +78,6 @@ func Inspect(r io.ReaderAt, size int64) (Info, error) {
 		return Info{Kind: Other}, nil
 	}
 	return inspectScript(text, bom), nil
-}
-
-func inspectELF(r io.ReaderAt) (Info, error) {
-	file, err := elf.NewFile(r)
-	if err != nil {
-		return Info{Kind: ELF}, fmt.Errorf("reading its ELF header: %w", err)
-	}
-	info := Info{Kind: ELF}
-	switch file.Machine {
-	case elf.EM_X86_64:
-		info.Arch = "amd64"
-	case elf.EM_AARCH64:
-		info.Arch = "arm64"
-	default:
-		info.Arch = strings.ToLower(strings.TrimPrefix(file.Machine.String(), "EM_"))
-	}
-	for _, prog := range file.Progs {
-		if prog.Type == elf.PT_INTERP {
-			loader, err := bufio.NewReader(prog.Open()).ReadString(0)
-			if err != nil && !errors.Is(err, io.EOF) {
-				return info, fmt.Errorf("reading its dynamic loader: %w", err)
-			}
-			info.Interpreter = strings.TrimRight(loader, "\x00")
-		}
-	}
-	return info, nil
 }
 
 func inspectScript(text []byte, bom bool) Info {

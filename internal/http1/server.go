@@ -9,6 +9,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -36,6 +37,7 @@ func (r *ServerRequest) ReadAll(most int64) ([]byte, error) { return r.Body.Read
 type Server struct {
 	listening *socket
 	addr      string
+	open      atomic.Int64
 }
 
 // Listen makes a server at host:port, of which the port may be 0 for any that is free.
@@ -56,6 +58,9 @@ func (s *Server) Close() { s.listening.Close() }
 // shortages pass.
 var shortages = []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ENOSPC}
 
+// Connections counts the open ones.
+func (s *Server) Connections() int { return int(s.open.Load()) }
+
 // Serve answers the requests of all connections, each in its own goroutine, until ctx ends. Then it closes all of them,
 // waits until the handlers have returned, and gives nil. No connection is closed for being idle: a client may have been
 // frozen for hours, and none of AWS's expects it.
@@ -71,7 +76,11 @@ func (s *Server) Serve(ctx context.Context, handle Handler) error {
 		client, err := s.listening.accept()
 		switch {
 		case err == nil:
-			serving.Go(func() { newServed(client).serve(ctx, handle) })
+			s.open.Add(1)
+			serving.Go(func() {
+				defer s.open.Add(-1)
+				newServed(client).serve(ctx, handle)
+			})
 		case ctx.Err() != nil:
 			return nil
 		case slices.ContainsFunc(shortages, func(short syscall.Errno) bool { return errors.Is(err, short) }):

@@ -169,11 +169,13 @@ func (d *Frames) offered(f frames.Frame, capability string) error {
 const tellTime = 5 * time.Millisecond
 
 // Tell writes a cancel or a shutdown.
-func (d *Frames) Tell(kind, id string) {
+func (d *Frames) Tell(kind, id string) bool {
 	d.in.SetWriteDeadline(time.Now().Add(tellTime))
-	if d.w.Write(frames.Cancel{Type: kind, ID: id}, nil) == nil {
+	said := d.w.Write(frames.Cancel{Type: kind, ID: id}, nil) == nil
+	if said {
 		d.in.SetWriteDeadline(time.Time{})
 	}
+	return said
 }
 
 // Unread compares what was written with what the pipe still holds.

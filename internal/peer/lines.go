@@ -67,7 +67,7 @@ func (d *Lines) Receive() (Answer, error) {
 }
 
 // Tell says nothing: there are no words for it.
-func (d *Lines) Tell(string, string) {}
+func (d *Lines) Tell(string, string) bool { return false }
 
 // Unread compares what was written with what the pipe still holds.
 func (d *Lines) Unread() bool { return d.pipe.unread() }

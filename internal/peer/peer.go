@@ -41,8 +41,9 @@ type Dialect interface {
 	Send(ctx context.Context, call Call) error
 	// Receive waits for the next answer.
 	Receive() (Answer, error)
-	// Tell sends a frame without an answer: frames.TypeCancel with an ID, or frames.TypeShutdown. It waits for nobody.
-	Tell(kind, id string)
+	// Tell sends a word without an answer: frames.TypeCancel with an ID, or frames.TypeShutdown. It waits for nobody, and
+	// says whether there was a word for it.
+	Tell(kind, id string) bool
 	// Unread says, of a peer that ended, whether all of the last call is still in the pipe.
 	Unread() bool
 	// Drain ends what is sent, and what is received after grace.
@@ -257,7 +258,11 @@ func (p *Peer) Shutdown(ctx context.Context, term <-chan struct{}) {
 		return
 	}
 	p.closing.Store(true)
-	p.dialect.Tell(frames.TypeShutdown, "")
+	if !p.dialect.Tell(frames.TypeShutdown, "") {
+		now := make(chan struct{})
+		close(now)
+		term = now
+	}
 	for {
 		select {
 		case <-p.child.Exited():

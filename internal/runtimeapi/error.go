@@ -23,6 +23,7 @@ const (
 	ErrorTimeout      = "Function.Timeout"        // ours: the deadline less the margin passed
 	ErrorRuntimeStart = "Runtime.StartError"      // ours: the language runtime can't be started
 	ErrorProtocol     = "Runtime.ProtocolError"   // ours: a language runtime does not keep to its protocol
+	ErrorPin          = "Runtime.LayerMismatch"   // ours: a file of another layer is not the one that is pinned
 	ErrorUnmarshal    = "Runtime.UnmarshalError"  // the event is not JSON, as the official clients call it
 )
 

@@ -178,9 +178,9 @@ func (b *bootstrap) invoke(ctx context.Context, inv *invocation) error {
 	case ctx.Err() != nil: // the environment ends, and with it whoever waited
 		return ctx.Err()
 	case err != nil:
-		return b.source.fail(ctx, id, runtimeapi.AsError(err, runtimeapi.ErrorUnknown))
+		return b.source.fail(ctx, id, runtimeapi.AsError(err, runtimeapi.ErrorUnknown), inv.alongside(true))
 	case response.Stream != nil:
-		return b.source.stream(ctx, id, response)
+		return b.source.stream(ctx, id, response, inv.alongside(false))
 	}
-	return b.source.respond(ctx, id, response)
+	return b.source.respond(ctx, id, response, inv.alongside(false))
 }

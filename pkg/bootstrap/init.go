@@ -6,13 +6,11 @@ package bootstrap
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
 	"time"
 
-	"github.com/serverless/open-runtime/internal/executable"
 	"github.com/serverless/open-runtime/internal/manifest"
 	"github.com/serverless/open-runtime/internal/runtimeapi"
 	"github.com/serverless/open-runtime/pkg/middleware"
@@ -110,6 +108,9 @@ func (b *bootstrap) lists() ([]manifest.Ref, *runtimeapi.Error) {
 	if err != nil {
 		return nil, &runtimeapi.Error{Type: runtimeapi.ErrorMiddleware, Message: err.Error()}
 	}
+	if failed := b.checkPins(defaults.SHA256); failed != nil {
+		return nil, failed
+	}
 	sidecars := defaults.Sidecars
 	if b.settings.sidecars != nil {
 		sidecars = strings.FieldsFunc(*b.settings.sidecars, func(r rune) bool { return r == ',' || r == ' ' })
@@ -149,58 +150,4 @@ func (b *bootstrap) readDefaults() (manifest.Defaults, error) {
 		return defaults, fmt.Errorf("reading sor.json: %w", err)
 	}
 	return defaults, nil
-}
-
-// findRuntime finds the language runtime of the layer and how it is spoken to.
-func (b *bootstrap) findRuntime() (*languageRuntime, *runtimeapi.Error) {
-	const name = "language-runtime"
-	var wrong []error
-	spoken, err := b.runtimeManifest(filepath.Join(b.options.Opt, name+".json"))
-	if err != nil {
-		wrong = append(wrong, err)
-	}
-	exe, findings := executable.Locate(b.options.Opt, "", name)
-	if exe != "" {
-		findings = executable.CheckFile(exe, machine, executable.OnPath(b.settings.path))
-	} else if len(b.options.Args) > 0 {
-		wrong = append(wrong, fmt.Errorf("this layer brings no language runtime, and this version of the open runtime does not run the managed one's own command line (%s)", strings.Join(b.options.Args, " ")))
-	}
-	for _, finding := range findings {
-		wrong = append(wrong, finding)
-	}
-	if len(wrong) > 0 {
-		message := "language runtime: " + errors.Join(wrong...).Error()
-		return nil, &runtimeapi.Error{Type: runtimeapi.ErrorRuntimeStart, Message: message}
-	}
-	return &languageRuntime{
-		command: []string{exe, b.settings.handler}, protocol: spoken.Protocol, handler: b.settings.handler, dir: b.options.Task,
-		environ: b.settings.environ, concurrency: b.settings.concurrency,
-		stdout: b.options.Stdout, stderr: b.options.Stderr, log: b.log,
-	}, nil
-}
-
-func (b *bootstrap) runtimeManifest(path string) (manifest.Runtime, error) {
-	wrong := func(cause, fix string) error {
-		return executable.Finding{Rule: executable.RuleManifest, Path: path, Cause: cause, Fix: fix}
-	}
-	data, err := manifest.Read(path)
-	if err != nil {
-		return manifest.Runtime{}, wrong(err.Error(), "")
-	}
-	if data == nil {
-		return manifest.Runtime{}, nil
-	}
-	spoken, warnings, err := manifest.ParseRuntime(data)
-	for _, warning := range warnings {
-		b.log.warning("manifest of the language runtime", "cause", warning)
-	}
-	switch {
-	case err != nil:
-		return spoken, wrong(err.Error(), "mend it, or take it away for the lines of 2018")
-	case spoken.Protocol == manifest.ProtocolRuntimeAPI:
-		return spoken, wrong("this version does not speak the protocol runtime-api", "use frames/1, or the lines of 2018")
-	case len(spoken.Command) > 0:
-		return spoken, wrong("command belongs to the protocol runtime-api", "take it away")
-	}
-	return spoken, nil
 }

@@ -6,6 +6,7 @@ package bootstrap_test
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -57,8 +58,14 @@ func TestInitErrors(t *testing.T) {
 			[]string{"CR LF"}},
 		"interpreter": {func(l *layer) { l.file("language-runtime", "#!/usr/bin/env no-such-program\n") }, "", "Runtime.StartError",
 			[]string{"no-such-program is not on PATH"}},
-		"runtimeAPI": {func(l *layer) { l.echoes().file("language-runtime.json", `{"protocol":"runtime-api"}`) }, "", "Runtime.StartError",
-			[]string{"does not speak the protocol runtime-api"}},
+		"runtimeAPI": {func(l *layer) {
+			l.file("language-runtime.json", `{"protocol":"runtime-api","command":["/var/task/{handler}"]}`)
+		}, "", "Runtime.StartError", []string{"/var/task/handler.hello: it can't be read"}},
+		"wrapper": {func(l *layer) { l.echoes() }, "AWS_LAMBDA_EXEC_WRAPPER=/opt/apm", "Runtime.StartError", []string{"AWS_LAMBDA_EXEC_WRAPPER: /opt/apm: it can't be read"}},
+		"pin": {func(l *layer) { l.echoes().file("sor.json", `{"sha256":{"language-runtime":"00"}}`) }, "", "Runtime.LayerMismatch",
+			[]string{"language-runtime is not the file that sor.json pins", "00 is pinned"}},
+		"pinAway": {func(l *layer) { l.echoes().file("sor.json", `{"sha256":{"../x":"00","nothing":"00"}}`) }, "", "Runtime.LayerMismatch",
+			[]string{`which is no path within /opt`, "sor.json pins nothing, and it can't be read"}},
 		"command": {func(l *layer) { l.echoes().file("language-runtime.json", `{"protocol":"frames/1","command":["x"]}`) }, "", "Runtime.StartError",
 			[]string{"command belongs to the protocol runtime-api"}},
 		"manifest":  {func(l *layer) { l.echoes().file("language-runtime.json", frames1[1:]) }, "", "Runtime.StartError", []string{"language-runtime.json"}},
@@ -124,12 +131,43 @@ func TestStartedAsAWrapper(t *testing.T) {
 	}
 	f.next()
 	f.stop()
-	document := newFake(t, newLayer(t)).startWith([]string{"/var/lang/bin/node", "/var/runtime/index.mjs"}).initError("Runtime.StartError")
-	for _, want := range []string{"this layer brings no language runtime", "/var/lang/bin/node /var/runtime/index.mjs"} {
-		if !strings.Contains(document, want) {
-			t.Errorf("got %s, want %q in it", document, want)
-		}
+	document := newFake(t, newLayer(t)).startWith([]string{"/var/lang/bin/none"}).initError("Runtime.StartError")
+	if want := "/var/lang/bin/none: no such file or directory"; !strings.Contains(document, want) {
+		t.Errorf("got %s, want %q in it", document, want)
 	}
+}
+
+// A layer without a language runtime runs the command line of the managed runtime, with its own log to itself, and another
+// wrapper before it.
+func TestRunsTheManagedRuntime(t *testing.T) {
+	t.Parallel()
+	program, err := witness()
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	defer write.Close()
+	l := newLayer(t).file("middlewares/stamp", stamp).
+		file("middlewares/spy", "#!/bin/bash\n[[ ! -e /proc/self/fd/4 ]]\n")
+	wrapper := filepath.Join(l.opt, "apm")
+	l.file("apm", "#!/bin/bash\n[[ -p /proc/self/fd/$_LAMBDA_TELEMETRY_LOG_FD ]] || exit 9\nexport _X_WRAPPED=1\nexec -- \"$@\"\n")
+	f := newFake(t, l)
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	f.inherit = []*os.File{null, write}
+	f.startWith([]string{program, "handler.hello"}, "SLSMIDDLEWARES=spy,stamp", "SOR_NEXT_WRAPPER="+wrapper, "_LAMBDA_TELEMETRY_LOG_FD=4")
+	if got := f.invoke("id", `{"a":1}`); got != `{"a":1,"stamped":true}` {
+		t.Errorf("got %s", got)
+	}
+	f.next()
+	f.stop()
 }
 
 // TestStartOfTheLanguageRuntime wants the language runtime to have what docs/protocol/language-runtime.md says.

@@ -56,7 +56,7 @@ func (b *bootstrap) runHook(ctx context.Context, inv *invocation, name, hook str
 	out, err := b.set.RunHook(ctx, told, name, hook, inv.event)
 	b.set.Renew()
 	if err != nil {
-		return b.source.fail(ctx, inv.context.RequestID, runtimeapi.AsError(err, runtimeapi.ErrorMiddleware))
+		return b.source.fail(ctx, inv.context.RequestID, runtimeapi.AsError(err, runtimeapi.ErrorMiddleware), nil)
 	}
 	answer := made{Unchanged: out.Unchanged, Respond: out.Respond}
 	if utf8.Valid(out.Payload) {
@@ -68,5 +68,5 @@ func (b *bootstrap) runHook(ctx context.Context, inv *invocation, name, hook str
 	if err != nil {
 		return err
 	}
-	return b.source.respond(ctx, inv.context.RequestID, middleware.Response{Payload: data})
+	return b.source.respond(ctx, inv.context.RequestID, middleware.Response{Payload: data}, nil)
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/serverless/open-runtime/internal/frames"
+	"github.com/serverless/open-runtime/internal/http1"
 	"github.com/serverless/open-runtime/internal/manifest"
 	"github.com/serverless/open-runtime/internal/peer"
 	"github.com/serverless/open-runtime/internal/process"
@@ -31,17 +32,17 @@ const machine = goruntime.GOARCH
 const envRuntime = "SOR_RUNTIME"
 
 type languageRuntime struct {
-	command      []string // the program first
-	protocol     string
-	handler, dir string
-	environ      []string
-	concurrency  int
-	stdout       *os.File // its log
-	stderr       *os.File
-	telemetry    *os.File // the descriptor of a managed runtime's own log; nil for none
-	log          logger
-	pool         *peer.Pool
-	spare        func(pid int) bool // a process that somebody else left behind on purpose
+	command        []string // the program first
+	protocol       string
+	handler, dir   string
+	environ        []string
+	concurrency    int
+	stdout, stderr *os.File      // its log
+	telemetry      *os.File      // where a managed runtime's own client logs; nil for none
+	upstream       *http1.Client // Lambda's Runtime API, for what is passed on
+	log            logger
+	pool           *peer.Pool
+	spare          func(pid int) bool // a process that somebody else left behind on purpose
 
 	mu      sync.Mutex
 	started int
@@ -88,6 +89,8 @@ func (r *languageRuntime) fork(number int) (*peer.Peer, error) {
 			hello.Capabilities = append(hello.Capabilities, frames.CapabilityMultiplex)
 		}
 		return peer.StartFrames(what, spec, hello, runtimeapi.ErrorFunctionUnknown, r.log.warning)
+	case manifest.ProtocolRuntimeAPI:
+		return r.startProxied(what, spec)
 	default:
 		return peer.StartLines(what, spec, r.log.warning)
 	}
@@ -177,7 +180,7 @@ func (r *languageRuntime) handleAt(ctx context.Context, at *peer.Peer, inv *invo
 
 // conclude makes a response of an answer, which may be the first of a stream.
 func (r *languageRuntime) conclude(ctx context.Context, at *peer.Peer, a peer.Answer, inv *invocation, told *middleware.Invocation) (response middleware.Response, failed *runtimeapi.Error, unread bool) {
-	inv.passed = a.Extra
+	inv.pass(a)
 	switch a.Kind {
 	case peer.Failure:
 		inv.turn.Settle(ctx)
@@ -218,7 +221,6 @@ func (r *languageRuntime) chunks(at *peer.Peer, first peer.Answer, inv *invocati
 			return nil, next.Failed
 		}
 		inv.turn.Settle(ctx)
-		inv.passed = next.Extra
 		return nil, io.EOF
 	}
 }

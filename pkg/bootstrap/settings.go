@@ -47,7 +47,7 @@ type settings struct {
 	margin      *time.Duration // nil: the default
 	traceFD     int            // 0: none
 	traceLines  bool           // a line of JSON an invocation in the log
-	telemetryFD int            // 0: none
+	telemetry   *os.File       // nil: none
 	concurrency int            // invocations at once; 1 but for Managed Instances
 	execWrapper string
 	nextWrapper string
@@ -118,7 +118,7 @@ func (s *settings) read(name, value string) (err error) {
 		// Lambda leaves this descriptor open across exec: whoever inherited it could forge records of the function's log.
 		if fd, ferr := strconv.Atoi(value); ferr == nil && fd > 2 {
 			syscall.CloseOnExec(fd)
-			s.telemetryFD = fd
+			s.telemetry = os.NewFile(uintptr(fd), "telemetry")
 		}
 	case envConcurrency:
 		if s.concurrency, err = strconv.Atoi(value); err == nil && (s.concurrency < 1 || s.concurrency > mostConcurrency) {

@@ -7,10 +7,12 @@ package bootstrap
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -43,13 +45,26 @@ type invocation struct {
 	header   http1.Header
 
 	turn   *peer.Turn // at the language runtime that has it
-	passed any        // what came with the answer and goes on as it is; the dialect knows
+	passed passed     // what came with the answer and goes on as it is
 	held   func()
 }
 
 // hold makes at inv's until release.
 func (inv *invocation) hold(pool *peer.Pool, at *peer.Peer) {
 	inv.held = func() { pool.Release(at) }
+}
+
+// pass keeps what came with an answer.
+func (inv *invocation) pass(a peer.Answer) {
+	inv.passed, _ = a.Extra.(passed)
+}
+
+// alongside gives what goes on with a response, or with an error: what came with the handler's own.
+func (inv *invocation) alongside(failed bool) http1.Header {
+	if inv.passed.failed != failed {
+		return nil
+	}
+	return inv.passed.header
 }
 
 // release gives the language runtime back. A stream that nobody wants any more ends with the runtime that makes it.
@@ -137,40 +152,98 @@ func validID(id string) bool {
 	return id != "" && strings.Trim(id, ".") != ""
 }
 
-// respond posts the response. The error is one after which there is no use in going on.
-func (s *source) respond(ctx context.Context, id string, r middleware.Response) error {
+// respond posts the response, with the header that came with it. The error is one after which there is no use in going on.
+func (s *source) respond(ctx context.Context, id string, r middleware.Response, alongside http1.Header) error {
+	req := &http1.Request{Method: "POST", Path: runtimeapi.PathInvocation + id + runtimeapi.SuffixResponse, Header: responseHeader(r, alongside), Body: r.Payload}
+	if r.Prelude != nil { // a stream that was collected is one still to who reads the prelude
+		req.Header = append(req.Header, streamingMode)
+		req.Body = slices.Concat(r.Prelude, preludeEnd, r.Payload)
+	}
+	return s.answer(ctx, "response", id, req)
+}
+
+var streamingMode = http1.Field{Name: runtimeapi.HeaderResponseMode, Value: runtimeapi.ResponseModeStreaming}
+
+// responseHeader is what came alongside, as it is; of a response that nothing came with its content type alone.
+func responseHeader(r middleware.Response, alongside http1.Header) http1.Header {
 	contentType := r.ContentType
-	if contentType == "" || strings.ContainsAny(contentType, "\r\n\x00") {
+	if strings.ContainsAny(contentType, "\r\n\x00") {
+		contentType = ""
+	}
+	if contentType == "" && alongside == nil {
 		contentType = "application/json"
 	}
-	header := http1.Header{{Name: "Content-Type", Value: contentType}}
-	return s.answer(ctx, "response", id, runtimeapi.PathInvocation+id+runtimeapi.SuffixResponse, header, r.Payload)
+	var header http1.Header
+	if contentType != "" {
+		header.Add("Content-Type", contentType)
+	}
+	for _, field := range alongside {
+		if !strings.EqualFold(field.Name, "Content-Type") && !strings.EqualFold(field.Name, runtimeapi.HeaderResponseMode) {
+			header = append(header, field)
+		}
+	}
+	return header
 }
 
 // stream posts a response as it comes. An error in mid-stream is told in trailers.
-func (s *source) stream(ctx context.Context, id string, r middleware.Response) error {
-	var whole []byte
+// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html#runtimes-custom-response-streaming
+func (s *source) stream(ctx context.Context, id string, r middleware.Response, alongside http1.Header) error {
+	req := &http1.Request{
+		Method: "POST", Path: runtimeapi.PathInvocation + id + runtimeapi.SuffixResponse,
+		Header:  append(responseHeader(r, alongside), streamingMode),
+		Trailer: []string{runtimeapi.HeaderErrorType, runtimeapi.HeaderErrorBody},
+		Stream: func(ctx context.Context, w *http1.ChunkWriter) (http1.Header, error) {
+			if r.Prelude != nil {
+				if _, err := w.Write(slices.Concat(r.Prelude, preludeEnd)); err != nil {
+					return nil, err
+				}
+			}
+			return pump(ctx, r.Stream, w)
+		},
+	}
+	return s.answer(ctx, "response", id, req)
+}
+
+// pump writes chunks up to the end, and gives the trailers that say how it was.
+func pump(ctx context.Context, next middleware.Chunks, w *http1.ChunkWriter) (http1.Header, error) {
 	for {
-		chunk, err := r.Stream(ctx)
-		if errors.Is(err, io.EOF) {
-			r.Payload = whole
-			return s.respond(ctx, id, r)
+		chunk, err := next(ctx)
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil, nil
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case err != nil:
+			e := runtimeapi.AsError(err, runtimeapi.ErrorUnknown)
+			return http1.Header{
+				{Name: runtimeapi.HeaderErrorType, Value: sendable(runtimeapi.HeaderType(e.Type, runtimeapi.ErrorFunctionUnknown))},
+				{Name: runtimeapi.HeaderErrorBody, Value: base64.StdEncoding.EncodeToString(e.JSON())},
+			}, nil
 		}
-		if err != nil {
-			return s.fail(ctx, id, runtimeapi.AsError(err, runtimeapi.ErrorUnknown))
+		if _, err := w.Write(chunk); err != nil {
+			return nil, err
 		}
-		whole = append(whole, chunk...)
 	}
 }
 
-// fail posts the error of an invocation.
-func (s *source) fail(ctx context.Context, id string, e *runtimeapi.Error) error {
-	return s.answer(ctx, "error", id, runtimeapi.PathInvocation+id+runtimeapi.SuffixError, errorHeader(e, runtimeapi.ErrorFunctionUnknown), e.JSON())
+// fail posts the error of an invocation, with the header that came with it.
+func (s *source) fail(ctx context.Context, id string, e *runtimeapi.Error, alongside http1.Header) error {
+	header := errorHeader(e, runtimeapi.ErrorFunctionUnknown)
+	for _, field := range alongside {
+		switch {
+		case strings.EqualFold(field.Name, "Content-Type"):
+			header[0] = field
+		case !strings.EqualFold(field.Name, runtimeapi.HeaderErrorType):
+			header = append(header, field)
+		}
+	}
+	path := runtimeapi.PathInvocation + id + runtimeapi.SuffixError
+	return s.answer(ctx, "error", id, &http1.Request{Method: "POST", Path: path, Header: header, Body: e.JSON()})
 }
 
 // initError posts why there can be no invocations.
 func (s *source) initError(ctx context.Context, e *runtimeapi.Error) error {
-	resp, err := s.post(ctx, runtimeapi.PathInitError, errorHeader(e, runtimeapi.ErrorUnknown), e.JSON())
+	resp, err := s.post(ctx, &http1.Request{Method: "POST", Path: runtimeapi.PathInitError, Header: errorHeader(e, runtimeapi.ErrorUnknown), Body: e.JSON()})
 	if err == nil && resp.Status/100 != 2 {
 		err = refusal(resp)
 	}
@@ -178,24 +251,32 @@ func (s *source) initError(ctx context.Context, e *runtimeapi.Error) error {
 }
 
 func errorHeader(e *runtimeapi.Error, fallback string) http1.Header {
-	errorType := runtimeapi.HeaderType(e.Type, fallback)
-	if strings.ContainsFunc(errorType, func(r rune) bool { return r < ' ' || r > '~' }) {
+	errorType := sendable(runtimeapi.HeaderType(e.Type, fallback))
+	if errorType == "" {
 		errorType = fallback
 	}
 	return http1.Header{{Name: "Content-Type", Value: "application/json"}, {Name: runtimeapi.HeaderErrorType, Value: errorType}}
 }
 
+// sendable gives a value that any server takes, or "".
+func sendable(value string) string {
+	if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return ""
+	}
+	return value
+}
+
 // answer posts and looks at what the API makes of it. After a refusal the invocation is over all the same, and the API
 // refuses a second answer: after a 413 above all, /error must not follow.
-func (s *source) answer(ctx context.Context, what, id, path string, header http1.Header, body []byte) error {
-	resp, err := s.post(ctx, path, header, body)
+func (s *source) answer(ctx context.Context, what, id string, req *http1.Request) error {
+	resp, err := s.post(ctx, req)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil: // if the API is gone, /next will say so too
 		s.log.error("posting the "+what, "request_id", id, "cause", err.Error())
 	case resp.Status == 413:
-		s.log.error(fmt.Sprintf("the %s of %d bytes is too large: Lambda takes %d; the caller gets %s", what, len(body), runtimeapi.MaxResponse, runtimeapi.ErrorResponseTooLarge),
+		s.log.error(fmt.Sprintf("the %s of %d bytes is too large: Lambda takes %d; the caller gets %s", what, len(req.Body), runtimeapi.MaxResponse, runtimeapi.ErrorResponseTooLarge),
 			"request_id", id)
 	case resp.Status >= 500:
 		return fmt.Errorf("posting the %s of %s: %w", what, id, refusal(resp))
@@ -206,11 +287,10 @@ func (s *source) answer(ctx context.Context, what, id, path string, header http1
 }
 
 // post sends a second time when the first came to no answer: the request ID in the path makes a duplicate harmless, for the
-// API refuses it.
-func (s *source) post(ctx context.Context, path string, header http1.Header, body []byte) (*http1.Response, error) {
-	req := &http1.Request{Method: "POST", Path: path, Header: header, Body: body}
+// API refuses it. A stream can't be sent twice.
+func (s *source) post(ctx context.Context, req *http1.Request) (*http1.Response, error) {
 	resp, err := s.client.Do(ctx, req, mostAnswer)
-	if err != nil && ctx.Err() == nil {
+	if err != nil && ctx.Err() == nil && req.Stream == nil {
 		return s.client.Do(ctx, req, mostAnswer)
 	}
 	return resp, err

@@ -65,6 +65,8 @@ func handle(ctx context.Context, raw json.RawMessage) (any, error) {
 			return nil, err
 		}
 		select {}
+	case "wait":
+		select {}
 	case "big":
 		return strings.Repeat("x", e.Bytes-2), nil // and two quotes
 	case "stream":
