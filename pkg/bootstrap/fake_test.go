@@ -7,6 +7,7 @@ package bootstrap_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,6 +37,7 @@ type fake struct {
 	listener net.Listener
 	requests chan *request
 	layer    *layer
+	api      string // of another server; "" for this one
 
 	inherit []*os.File // what the bootstrap finds open from descriptor 3 on
 	cmd     *exec.Cmd
@@ -92,7 +94,7 @@ func (f *fake) startWith(args []string, env ...string) *fake {
 	f.cmd = exec.Command(testBinary(), args...)
 	f.cmd.Env = append([]string{
 		envRole + "=bootstrap", envOpt + "=" + f.layer.opt, envTask + "=" + f.layer.task, envMark + "=" + mark(f.t),
-		"GORACE=atexit_sleep_ms=0", "PATH=" + interpreters(), "LANG=en_US.UTF-8", "AWS_LAMBDA_RUNTIME_API=" + f.listener.Addr().String(),
+		"GORACE=atexit_sleep_ms=0", "PATH=" + interpreters(), "LANG=en_US.UTF-8", "AWS_LAMBDA_RUNTIME_API=" + cmp.Or(f.api, f.listener.Addr().String()),
 		"_HANDLER=handler.hello", "LAMBDA_TASK_ROOT=" + f.layer.task, "AWS_LAMBDA_FUNCTION_NAME=demo",
 		"AWS_LAMBDA_FUNCTION_VERSION=$LATEST", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128",
 	}, env...)
