@@ -1,0 +1,94 @@
+//go:build linux
+
+package bootstrap_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// Managed Instances send several invocations at once. A language runtime that takes one at a time is started as often as is
+// needed, and each event is answered by who had it.
+func TestPoolOfLanguageRuntimes(t *testing.T) {
+	t.Parallel()
+	const several = 4
+	l := newLayer(t).speaks(`
+		n=${payload//[!0-9]/}
+		: >"$DIR/here.$n"
+		for i in 1 2 3 4; do while [[ ! -e $DIR/here.$i ]]; do read -t 0.01 <> <(:); done; done
+		say result "[$n,$$]"`)
+	c := newCrowd(t, l, "AWS_LAMBDA_MAX_CONCURRENCY="+fmt.Sprint(several), "DIR="+l.opt)
+	var turns []*turn
+	for i := 1; i <= several; i++ {
+		turns = append(turns, c.invoke(fmt.Sprintf("id-%d", i), fmt.Sprintf(`{"n":%d}`, i)))
+	}
+	processes := map[string]bool{}
+	for i, one := range turns {
+		var n, pid string
+		one.wait()
+		if _, err := fmt.Sscanf(one.body, "[%1s,", &n); err != nil || n != fmt.Sprint(i+1) {
+			t.Errorf("%s: got %s", one.id, one.body)
+		}
+		_, _ = fmt.Sscanf(one.body[3:], "%s", &pid)
+		processes[pid] = true
+	}
+	if len(processes) != several {
+		t.Errorf("they were answered by %v, want %d processes", processes, several)
+	}
+}
+
+// multiplexed is a language runtime that takes several at once: it answers in the reverse order.
+const multiplexed = `
+held+=("$id" "$payload")
+((${#held[@]} == 6)) || continue
+for i in 4 2 0; do id=${held[i]} say result "{\"id\":\"${held[i]}\",\"event\":${held[i+1]},\"pid\":$$}"; done
+held=()`
+
+func TestMultiplex(t *testing.T) {
+	t.Parallel()
+	l := newLayer(t).opens(`printf '{"type":"ready","version":1,"capabilities":["multiplex"]}\n' >&3`, multiplexed)
+	c := newCrowd(t, l, "AWS_LAMBDA_MAX_CONCURRENCY=3")
+	one, two, three := c.invoke("id-1", `"a"`), c.invoke("id-2", `"b"`), c.invoke("id-3", `"c"`)
+	one.wait()
+	var pid int
+	_, _ = fmt.Sscanf(one.body[len(`{"id":"id-1","event":"a","pid":`):], "%d}", &pid)
+	one.says(fmt.Sprintf(`{"id":"id-1","event":"a","pid":%d}`, pid))
+	two.says(fmt.Sprintf(`{"id":"id-2","event":"b","pid":%d}`, pid))
+	three.says(fmt.Sprintf(`{"id":"id-3","event":"c","pid":%d}`, pid))
+}
+
+// One that hangs in the midst of others costs its own invocation, and none of theirs.
+func TestMultiplexHang(t *testing.T) {
+	t.Parallel()
+	l := newLayer(t).opens(`printf '{"type":"ready","version":1,"capabilities":["multiplex"]}\n' >&3`, `
+		case $payload in
+		'"hang"') ;;
+		'"wait"') held=$id ;;
+		'"free"') say result "$$"; id=$held say result "$$" ;;
+		esac`)
+	c := newCrowd(t, l, "AWS_LAMBDA_MAX_CONCURRENCY=3", "SOR_MARGIN_MS=1500")
+	waits := c.invoke("id-1", `"wait"`)
+	c.begin("id-2", `"hang"`, 3*time.Second).fails("Function.Timeout")
+	// The process that hangs takes nothing new: the next is answered by another one.
+	other := c.invoke("id-3", `"free"`).wait().body
+	c.mu.Lock()
+	early := waits.answers > 0
+	c.mu.Unlock()
+	if early {
+		t.Errorf("what hung went on: %s, %s", other, waits.body)
+	}
+}
+
+// A proxied function asks as often as it likes.
+func TestProxiedConcurrency(t *testing.T) {
+	t.Parallel()
+	c := newCrowd(t, newLayer(t).proxied(), "AWS_LAMBDA_MAX_CONCURRENCY=3")
+	hangs := c.begin("id-1", `{"op":"wait"}`, 60*time.Second)
+	c.invoke("id-2", `{"a":1}`).says(`{"a":1}`)
+	c.invoke("id-3", `{"b":1}`).says(`{"b":1}`)
+	c.fake.stop()
+	if hangs.answers != 0 {
+		t.Errorf("it was answered: %s", hangs.body)
+	}
+}
