@@ -26,8 +26,7 @@ type ServerRequest struct {
 	Header Header
 	Body   *Body
 
-	old     bool // HTTP/1.0: no chunks, and the connection is not kept
-	expects bool // the client waits for 100 Continue before it sends the body
+	old bool // HTTP/1.0: no chunks, and the connection is not kept
 }
 
 // ReadAll reads the whole body of at most most bytes: see Body.ReadAll.

@@ -74,7 +74,7 @@ func connect(ctx context.Context, address syscall.Sockaddr, name string) (*socke
 		err = syscall.Connect(fd, address)
 	}
 	if err != nil && !errors.Is(err, syscall.EINPROGRESS) && !errors.Is(err, syscall.EINTR) {
-		syscall.Close(fd)
+		_ = syscall.Close(fd)
 		return nil, os.NewSyscallError("connect", err)
 	}
 	s, err := newSocket(fd, "tcp "+name)
@@ -140,7 +140,7 @@ func listen(addr string) (*socket, string, error) {
 	}
 	port, err := bind(fd, all[0])
 	if err != nil {
-		syscall.Close(fd)
+		_ = syscall.Close(fd)
 		return nil, "", err
 	}
 	bound := addr[:strings.LastIndexByte(addr, ':')+1] + strconv.Itoa(port)
