@@ -40,6 +40,7 @@ type rt struct {
 	r       *frames.Reader
 	in, out *os.File // our ends
 	logs    lines
+	answer  frames.Ready
 }
 
 // lines is a log that may be read while it grows.
@@ -120,14 +121,25 @@ func writeLayers(dir string) error {
 // start starts a language runtime with a handler of testdata. extra is more environment.
 func start(t testing.TB, language, handler string, extra ...string) *rt {
 	t.Helper()
+	return startWith(t, []string{frames.CapabilityCancel}, language, handler, extra...)
+}
+
+// startWith starts one that is offered capabilities.
+func startWith(t testing.TB, capabilities []string, language, handler string, extra ...string) *rt {
+	t.Helper()
 	task, err := filepath.Abs(filepath.Join("testdata", language))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return startIn(t, install(t, language), task, handler, extra...)
+	return launch(t, capabilities, install(t, language), task, handler, extra...)
 }
 
 func startIn(t testing.TB, program, task, handler string, extra ...string) *rt {
+	t.Helper()
+	return launch(t, []string{frames.CapabilityCancel}, program, task, handler, extra...)
+}
+
+func launch(t testing.TB, capabilities []string, program, task, handler string, extra ...string) *rt {
 	t.Helper()
 	r := &rt{t: t}
 	theirIn, in := pipe(t)
@@ -160,7 +172,7 @@ func startIn(t testing.TB, program, task, handler string, extra ...string) *rt {
 	out.SetReadDeadline(deadline)
 	r.send(frames.Hello{
 		Type: frames.TypeHello, Versions: []int{frames.Version}, Role: frames.RoleRuntime, Handler: handler,
-		Capabilities: []string{"cancel"}, MaxPayload: runtimeapi.MaxResponse,
+		Capabilities: capabilities, MaxPayload: runtimeapi.MaxResponse,
 	}, nil)
 	return r
 }
@@ -197,8 +209,9 @@ func (r *rt) read() frames.Frame {
 // ready reads the answer to hello and wants it to be ready.
 func (r *rt) ready() *rt {
 	r.t.Helper()
-	if f := r.read(); f.Type != frames.TypeReady {
-		r.t.Fatalf("got %s %s, want ready", f.Header, f.Payload)
+	f := r.read()
+	if err := f.Decode(&r.answer); err != nil || f.Type != frames.TypeReady {
+		r.t.Fatalf("got %s %s, %v; want ready\nlog: %s", f.Header, f.Payload, err, &r.logs)
 	}
 	return r
 }
@@ -270,6 +283,17 @@ func (r *rt) end(wantExit string) string {
 		r.t.Errorf("got %s, want %s", got, wantExit)
 	}
 	return r.logs.String()
+}
+
+// said waits until the log has a text, n times.
+func (r *rt) said(text string, n int) {
+	r.t.Helper()
+	for deadline := time.Now().Add(patience); strings.Count(r.logs.String(), text) < n; {
+		if time.Now().After(deadline) {
+			r.t.Fatalf("the log has no %q %d times: %q", text, n, &r.logs)
+		}
+		<-time.After(time.Millisecond)
+	}
 }
 
 // shutdown asks the runtime to exit and gives its log.
