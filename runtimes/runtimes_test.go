@@ -5,6 +5,7 @@ package runtimes_test
 // What every language runtime does. What one of them alone does is in the file of its language.
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -44,6 +45,10 @@ func TestPayloads(t *testing.T) {
 // sameJSON compares values, since a language may write the same one differently.
 func sameJSON(t *testing.T, got, want string) bool {
 	t.Helper()
+	var short, wanted bytes.Buffer
+	if json.Compact(&short, []byte(got)) == nil && json.Compact(&wanted, []byte(want)) == nil && bytes.Equal(short.Bytes(), wanted.Bytes()) {
+		return true // which is soon seen, of 6 MB too
+	}
 	var a, b any
 	if err := json.Unmarshal([]byte(got), &a); err != nil {
 		t.Errorf("the answer is no JSON: %v", err)
