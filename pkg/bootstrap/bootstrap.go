@@ -161,11 +161,10 @@ func (b *bootstrap) invoke(ctx context.Context, inv *invocation) error {
 	chain := b.set.Chain(func(ctx context.Context, told *middleware.Invocation, event []byte) (middleware.Response, error) {
 		start := time.Now()
 		response, failed := b.runtime.handle(ctx, inv, told, event)
+		response = trace.handler(b.runtime, start, len(event), response, failed)
 		if failed != nil {
-			trace.handler(b.runtime, start, event, response, failed)
 			return response, failed
 		}
-		trace.handler(b.runtime, start, event, response, nil)
 		return response, nil
 	})
 	response, err := chain(ctx, told, inv.event)

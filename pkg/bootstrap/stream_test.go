@@ -4,10 +4,16 @@ package bootstrap_test
 
 import (
 	"encoding/base64"
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/serverless/open-runtime/internal/frames"
 )
 
 // speaksInChunks is a language runtime that streams: an event is a list of words, each of which is a chunk. "wait" waits for a
@@ -117,5 +123,32 @@ func TestStreamFailsThroughMiddlewares(t *testing.T) {
 	document, err := base64.StdEncoding.DecodeString(got.trailer.Get("Lambda-Runtime-Function-Error-Body"))
 	if err != nil || !strings.Contains(string(document), "by the hook") {
 		t.Errorf("got %s, %v", document, err)
+	}
+}
+
+// With SOR_TRACE=1 an invocation has one line in the log, and so has init.
+func TestTraceLine(t *testing.T) {
+	t.Parallel()
+	c, _ := streams(t, "SLSMIDDLEWARES=none", "SOR_TRACE=1")
+	c.invoke("id-1", `"one two"`).says("onetwo")
+	c.fake.stop()
+	var found []string
+	for line := range strings.Lines(c.fake.log.String()) {
+		var record struct {
+			Type, RequestID string
+			Stages          []frames.Trace
+		}
+		if json.Unmarshal([]byte(line), &record) != nil || record.Type != "sor.trace" {
+			continue
+		}
+		for _, s := range record.Stages {
+			found = append(found, fmt.Sprint(record.RequestID, " ", s.Stage, " ", s.Kind, " ", s.Name, " ", s.Hook, " ", s.BytesIn, " ", s.BytesOut, " ", s.Unchanged))
+		}
+	}
+	want := []string{
+		" init frames handler.hello  0 0 false", "id-1 middleware exec none after 0 0 true", "id-1 handler frames handler.hello  9 6 false",
+	}
+	if diff := cmp.Diff(want, found); diff != "" {
+		t.Errorf("%s\nin %s", diff, c.fake.log)
 	}
 }

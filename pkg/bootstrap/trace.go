@@ -6,7 +6,10 @@ package bootstrap
 // SOR_TRACE=1 as one line of JSON an invocation in the log, which is what there is on Lambda.
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"os"
 	"sync"
 	"time"
@@ -74,7 +77,7 @@ func (t *tracer) stage() func(*middleware.Invocation, middleware.Stage) {
 		one := t.turns[told]
 		t.mu.Unlock()
 		if one != nil {
-			one.write(s)
+			one.write(s, len(s.Payload))
 		}
 	}
 }
@@ -82,7 +85,7 @@ func (t *tracer) stage() func(*middleware.Invocation, middleware.Stage) {
 // started writes the record of a part of init.
 func (t *tracer) started(name, kind string, start time.Time, errorType string) {
 	if t != nil {
-		t.init.write(middleware.Stage{Stage: "init", Name: name, Kind: kind, Start: start, Duration: time.Since(start), ErrorType: errorType})
+		t.init.write(middleware.Stage{Stage: "init", Name: name, Kind: kind, Start: start, Duration: time.Since(start), ErrorType: errorType}, 0)
 	}
 }
 
@@ -93,26 +96,48 @@ func (t *tracer) initLine() {
 	}
 }
 
-// handler writes the record of the language runtime's part.
-func (t *trace) handler(r *languageRuntime, start time.Time, event []byte, response middleware.Response, failed *runtimeapi.Error) {
+// handler writes the record of the language runtime's part: of a stream when that has ended.
+func (t *trace) handler(r *languageRuntime, start time.Time, bytesIn int, response middleware.Response, failed *runtimeapi.Error) middleware.Response {
 	if t == nil {
-		return
+		return response
 	}
-	s := middleware.Stage{
-		Stage: "handler", Name: r.handler, Kind: r.kind(), Start: start, Duration: time.Since(start),
-		BytesIn: len(event), Payload: response.Payload,
+	s := middleware.Stage{Stage: "handler", Name: r.handler, Kind: r.kind(), Start: start, BytesIn: bytesIn, Payload: response.Payload}
+	if response.Stream != nil {
+		response.Stream = t.counted(s, response.Stream)
+		return response
 	}
 	if failed != nil {
 		s.ErrorType, s.Payload = failed.Type, nil
 	}
-	t.write(s)
+	s.Duration = time.Since(start)
+	t.write(s, len(s.Payload))
+	return response
 }
 
-func (t *trace) write(s middleware.Stage) {
+// counted keeps the beginning of a stream and counts the rest.
+func (t *trace) counted(s middleware.Stage, inner middleware.Chunks) middleware.Chunks {
+	size := 0
+	return func(ctx context.Context) ([]byte, error) {
+		chunk, err := inner(ctx)
+		size += len(chunk)
+		s.Payload = append(s.Payload, chunk[:min(len(chunk), mostTraced-len(s.Payload))]...)
+		if err != nil {
+			if !errors.Is(err, io.EOF) {
+				s.ErrorType = runtimeapi.AsError(err, runtimeapi.ErrorUnknown).Type
+			}
+			s.Duration = time.Since(s.Start)
+			t.write(s, size)
+		}
+		return chunk, err
+	}
+}
+
+// write writes a record of a stage that made so many bytes, of which the payload may be the beginning.
+func (t *trace) write(s middleware.Stage, size int) {
 	record := frames.Trace{
 		Type: frames.TypeTrace, RequestID: t.request, Stage: s.Stage, Name: s.Name, Hook: s.Hook, Kind: s.Kind,
 		StartUs: s.Start.Sub(t.start).Microseconds(), DurationUs: s.Duration.Microseconds(),
-		BytesIn: s.BytesIn, BytesOut: len(s.Payload), Unchanged: s.Unchanged, Respond: s.Respond, ErrorType: s.ErrorType,
+		BytesIn: s.BytesIn, BytesOut: size, Unchanged: s.Unchanged, Respond: s.Respond, ErrorType: s.ErrorType,
 	}
 	if t.tracer.out == nil {
 		t.mu.Lock()
@@ -121,7 +146,7 @@ func (t *trace) write(s middleware.Stage) {
 		t.records = append(t.records, record)
 		return
 	}
-	record.Truncated = len(s.Payload) > mostTraced
+	record.Truncated = size > mostTraced
 	// Who asked for records and hung up gets none: the invocation goes on.
 	_ = t.tracer.out.Write(record, s.Payload[:min(len(s.Payload), mostTraced)])
 }
