@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // mostDescribed is how many threads and connections of a process are told.
@@ -182,16 +183,25 @@ func hostText(raw []byte) string {
 	return "[" + strings.Join(groups, ":") + "]"
 }
 
-// Variable gives a variable of a process's environment; "" when it has none of the name, or can't be asked.
+// Variable gives a variable that a process was started with; "" when it has none of the name, or can't be asked. In the midst
+// of an exec it has none at all: then it is asked again, soon and not for ever, since the dead have none either.
 func Variable(pid int, name string) string {
-	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-	if err != nil {
-		return ""
-	}
-	for entry := range bytes.SplitSeq(environ, []byte{0}) {
-		if value, ok := bytes.CutPrefix(entry, []byte(name+"=")); ok {
-			return string(value)
+	again := time.NewTicker(time.Millisecond)
+	defer again.Stop()
+	for range 5 {
+		environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+		if err != nil {
+			return ""
 		}
+		for entry := range bytes.SplitSeq(environ, []byte{0}) {
+			if value, ok := bytes.CutPrefix(entry, []byte(name+"=")); ok {
+				return string(value)
+			}
+		}
+		if len(environ) > 0 {
+			return ""
+		}
+		<-again.C
 	}
 	return ""
 }

@@ -6,13 +6,10 @@ package middleware
 // bootstrap must be able to tell it from what a language runtime left behind, which dies with it.
 
 import (
-	"bytes"
-	"fmt"
-	"os"
 	"slices"
 	"sync"
-	"time"
 
+	"github.com/serverless/open-runtime/internal/privilege"
 	"github.com/serverless/open-runtime/internal/process"
 )
 
@@ -52,29 +49,8 @@ func (d *daemons) has(pid int) bool {
 	if known {
 		return true
 	}
-	return marked(pid)
+	return process.Variable(pid, privilege.MiddlewareMark) != ""
 }
-
-// marked asks a process for its environment. In the midst of an exec it has none: then it is asked again, soon and not for
-// ever, since the dead have none either.
-func marked(pid int) bool {
-	again := time.NewTicker(time.Millisecond)
-	defer again.Stop()
-	for range 5 {
-		environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-		if err != nil {
-			return false
-		}
-		if len(environ) > 0 {
-			return bytes.HasPrefix(environ, []byte(marker)) || bytes.Contains(environ, []byte("\x00"+marker))
-		}
-		<-again.C
-	}
-	return false
-}
-
-// marker is the variable that only a middleware's processes have.
-const marker = "SOR_MIDDLEWARE="
 
 // orphans lists live orphans; those that ended are reaped.
 func orphans() []int {

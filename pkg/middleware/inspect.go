@@ -12,6 +12,7 @@ import (
 
 	"github.com/serverless/open-runtime/internal/executable"
 	"github.com/serverless/open-runtime/internal/manifest"
+	"github.com/serverless/open-runtime/internal/privilege"
 )
 
 // folder is where middlewares are, under the root.
@@ -35,7 +36,7 @@ func inspect(ref manifest.Ref, o Options) (p *program, optional bool, causes []e
 	}
 	exe, findings := executable.Locate(o.Root, folder, ref.Name)
 	if exe != "" {
-		findings = executable.CheckFile(exe, o.Arch, executable.OnPath(variable(o.Environ, "PATH")))
+		findings = executable.CheckFile(exe, o.Arch, executable.OnPath(privilege.Variable(o.Environ, "PATH")))
 	} else if isWasm(o.Root, ref.Name) {
 		findings = nil
 		causes = append(causes, errors.New("it is WebAssembly, which this version does not run"))

@@ -212,30 +212,30 @@ func (p *program) overdue(ctx context.Context) *failure {
 
 // stderr reads what a process prints into the log, for as long as the process lives.
 type stderr struct {
-	drain drain
+	drain *process.Drain
 
 	mu    sync.Mutex
-	lines lines
+	lines *process.Log
 }
 
 func newStderr(emit func(line []byte)) (s *stderr, write *os.File, err error) {
-	read, write, err := pipe(fromChild, 0)
+	read, write, err := process.Pipe(process.FromChild, 0)
 	if err != nil {
 		return nil, nil, err
 	}
-	s = &stderr{drain: drain{file: read}, lines: lines{emit: emit}}
-	s.drain.start(func(data []byte) {
+	s = &stderr{drain: process.NewDrain(read), lines: process.NewLog(emit)}
+	s.drain.Start(func(data []byte) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.lines.write(data)
+		s.lines.Add(data)
 	})
 	return s, write, nil
 }
 
 // finish takes what the pipe holds after the exit, though a daemon may hold the other end.
 func (s *stderr) finish() {
-	s.drain.finish()
-	s.lines.close()
+	s.drain.Finish()
+	s.lines.End()
 }
 
 // tailTime is how long the last lines of one who just exited are waited for.
@@ -245,12 +245,12 @@ func (s *stderr) tail() string {
 	timer := time.NewTimer(tailTime)
 	defer timer.Stop()
 	select {
-	case <-s.drain.done:
+	case <-s.drain.Ended():
 	case <-timer.C:
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.lines.tail()
+	return s.lines.Last()
 }
 
 // Start starts the persistent middlewares, each in parallel with the others.

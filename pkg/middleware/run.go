@@ -28,7 +28,7 @@ func (p *program) run(ctx context.Context, t task, inv *Invocation) (Outcome, *f
 		return Outcome{}, failed("making its pipes: %v", err)
 	}
 	w.stdin.feed(input)
-	errLines := &lines{emit: func(line []byte) { p.options.Log(p.name, line) }}
+	errLines := process.NewLog(func(line []byte) { p.options.Log(p.name, line) })
 	child, err := process.Start(process.Spec{
 		Path: p.exe, Args: []string{p.exe, t.hook}, Env: p.runEnviron(t, inv),
 		Stdin: w.theirs[0], Stdout: w.theirs[1], Stderr: w.theirs[2], Extra: w.theirs[3:],
@@ -41,12 +41,12 @@ func (p *program) run(ctx context.Context, t task, inv *Invocation) (Outcome, *f
 	w.collect(errLines)
 	f := p.await(ctx, child, w.flood)
 	w.finish()
-	errLines.close()
+	errLines.End()
 	if f == nil {
 		f = verdict(child.Exit(), w)
 	}
 	if f != nil {
-		f.stderr = errLines.tail()
+		f.stderr = errLines.Last()
 		return Outcome{}, f
 	}
 	return w.outcome(), nil
@@ -107,7 +107,7 @@ func (w *wiring) outcome() Outcome {
 // wiring is the pipes of one run. The child's ends are descriptors 0, 1, 2 and, where it may answer, 3.
 type wiring struct {
 	stdin    feeder
-	drains   []*drain // stdout, stderr, fd 3
+	drains   []*process.Drain // stdout, stderr, fd 3
 	theirs   []*os.File
 	stdout   capture
 	response capture
@@ -124,7 +124,7 @@ func wire(respond bool, size int) (*wiring, error) {
 	if respond {
 		outputs = 3
 	}
-	ours, theirs, err := pipe(toChild, size)
+	ours, theirs, err := process.Pipe(process.ToChild, size)
 	if err != nil {
 		return nil, err
 	}
@@ -135,13 +135,13 @@ func wire(respond bool, size int) (*wiring, error) {
 		if i == 0 {
 			expect = size
 		}
-		ours, theirs, err := pipe(fromChild, expect)
+		ours, theirs, err := process.Pipe(process.FromChild, expect)
 		if err != nil {
 			w.closeTheirs()
 			w.abandon()
 			return nil, err
 		}
-		w.drains = append(w.drains, &drain{file: ours})
+		w.drains = append(w.drains, process.NewDrain(ours))
 		w.theirs = append(w.theirs, theirs)
 	}
 	return w, nil
@@ -157,14 +157,14 @@ func (w *wiring) closeTheirs() {
 func (w *wiring) abandon() {
 	w.stdin.stop()
 	for _, d := range w.drains {
-		_ = d.file.Close() // nothing was read from it
+		d.Close()
 	}
 }
 
 // collect begins to read.
-func (w *wiring) collect(errLines *lines) {
-	for i, sink := range []func([]byte){w.stdout.write, errLines.write, w.response.write}[:len(w.drains)] {
-		w.drains[i].start(sink)
+func (w *wiring) collect(errLines *process.Log) {
+	for i, sink := range []func([]byte){w.stdout.write, errLines.Add, w.response.write}[:len(w.drains)] {
+		w.drains[i].Start(sink)
 	}
 }
 
@@ -172,6 +172,6 @@ func (w *wiring) collect(errLines *lines) {
 func (w *wiring) finish() {
 	w.stdin.stop()
 	for _, d := range w.drains {
-		d.finish()
+		d.Finish()
 	}
 }

@@ -6,15 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"strings"
 	"sync"
 
+	"github.com/serverless/open-runtime/internal/logline"
 	"github.com/serverless/open-runtime/internal/manifest"
 	"github.com/serverless/open-runtime/internal/runtimeapi"
 )
 
 // SourceOwn is the source of the log lines that the runtime writes itself.
-const SourceOwn = "sor"
+const SourceOwn = logline.Own
 
 // Options say where middlewares are and who hears of them.
 type Options struct {
@@ -99,19 +99,7 @@ func (s *Set) Names() []string {
 // the sandbox ends, whatever becomes of the language runtime.
 func (s *Set) Daemon(pid int) bool { return s.daemons.has(pid) }
 
-// warn writes one line of the runtime's own log: level, message, key=value.
+// warn writes one line of the runtime's own log.
 func warn(o Options, message string, pairs ...string) {
-	var line strings.Builder
-	line.WriteString("warning " + message)
-	for i := 0; i+1 < len(pairs); i += 2 {
-		fmt.Fprintf(&line, " %s=%s", pairs[i], quoted(pairs[i+1]))
-	}
-	o.Log(SourceOwn, []byte(line.String()))
-}
-
-func quoted(value string) string {
-	if value == "" || strings.ContainsAny(value, " \t\r\n\"=") {
-		return fmt.Sprintf("%q", value)
-	}
-	return value
+	o.Log(SourceOwn, logline.Warning(message, pairs...))
 }
