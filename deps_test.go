@@ -32,7 +32,8 @@ var layers = []layer{
 	{"internal", []string{"internal"}, "the ground knows words, wires and facts; no policy, and nothing of the floors above"},
 	{"internal/carried", []string{"internal", "github.com/klauspost/compress/zstd"}, "zstd is for what sor carries"},
 	{"pkg/middleware", []string{"internal"}, "it is linked into the bootstrap: every cold start pays for what it brings"},
-	{"pkg/bootstrap", []string{"internal", "pkg/middleware"}, "every cold start pays for it, and the two halves meet in the protocol only"},
+	{"pkg/sidecar", []string{"internal"}, "it is linked into the bootstrap: every cold start pays for what it brings"},
+	{"pkg/bootstrap", []string{"internal", "pkg/middleware", "pkg/sidecar"}, "every cold start pays for it, and the two halves meet in the protocol only"},
 	{"pkg/layer", []string{"internal", "github.com/klauspost/compress/flate"}, "what a layer is has nothing to do with who runs it or who asks"},
 	{"pkg/project", []string{"internal", "go.yaml.in/yaml/v3"}, "what sor.yaml says has nothing to do with what is made of it"},
 	{"pkg/emulator", []string{"internal", "pkg/emulator"}, "it plays AWS: it runs the bootstrap, it does not call it"},
@@ -45,7 +46,7 @@ var layers = []layer{
 	{"pkg/emulator/supervisor", []string{"internal", "pkg/emulator", "golang.org/x/sys"}, "it is copied into every sandbox and must stay small"},
 	{"pkg/emulator/sandboxtest", []string{"internal", "pkg/emulator", "github.com/google/go-cmp"}, "one contract for both sandboxes, neither of which it knows"},
 	{"pkg/emulator/sandboxtest/witness", []string{"github.com/aws/aws-lambda-go"}, "it is on AWS's own client, and has nothing of ours in it"},
-	{"cmd/bootstrap", []string{"internal", "pkg/bootstrap", "pkg/middleware"}, "what Lambda starts is wiring, in the standard library"},
+	{"cmd/bootstrap", []string{"internal", "pkg/bootstrap", "pkg/middleware", "pkg/sidecar"}, "what Lambda starts is wiring, in the standard library"},
 	{"cmd/supervisor", []string{"internal", "pkg/emulator", "golang.org/x/sys"}, "it is copied into every sandbox and must stay small"},
 	{
 		"cmd/sor",

@@ -86,11 +86,17 @@ func OnPath(list string) func(program string) bool {
 			_, err := os.Stat(program)
 			return err == nil
 		}
-		for _, dir := range filepath.SplitList(list) {
-			if info, err := os.Stat(filepath.Join(dir, program)); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
-				return true
-			}
-		}
-		return false
+		return LookPath(list, program) != ""
 	}
+}
+
+// LookPath gives the program of a name in the folders of a PATH, or "".
+func LookPath(list, name string) string {
+	for _, dir := range filepath.SplitList(list) {
+		place := filepath.Join(dir, name)
+		if info, err := os.Stat(place); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			return place
+		}
+	}
+	return ""
 }

@@ -64,6 +64,15 @@ func dial(ctx context.Context, addr string) (*socket, error) {
 	return nil, err
 }
 
+// Reach connects to host:port and lets go: somebody listens there.
+func Reach(ctx context.Context, addr string) error {
+	s, err := dial(ctx, addr)
+	if err != nil {
+		return err
+	}
+	return s.Close()
+}
+
 func connect(ctx context.Context, address syscall.Sockaddr, name string) (*socket, error) {
 	fd, err := newDescriptor(address)
 	if err != nil {

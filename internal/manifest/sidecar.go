@@ -1,8 +1,10 @@
 package manifest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -22,7 +24,7 @@ type Sidecar struct {
 // Probe is a question to a sidecar: one of its ways.
 type Probe struct {
 	FD      bool     `json:"fd,omitempty"`      // a line on its descriptor 3; for a flush one on 4 asks for it
-	TCP     string   `json:"tcp,omitempty"`     // host:port that accepts a connection
+	TCP     string   `json:"tcp,omitempty"`     // host:port that accepts a connection; the host is localhost or an IP address
 	HTTP    string   `json:"http,omitempty"`    // URL that answers with a status from 200 to 299
 	Command []string `json:"command,omitempty"` // a program that exits with 0
 }
@@ -70,7 +72,7 @@ func ParseSidecar(data []byte) (s Sidecar, warnings []string, err error) {
 		return s, warnings, fmt.Errorf("flush: %w", err)
 	}
 	if s.Flush.TCP != "" {
-		return s, warnings, fmt.Errorf("flush: there is no way tcp; there are fd, http and command")
+		return s, warnings, errors.New("flush: there is no way tcp; there are fd, http and command")
 	}
 	return s, warnings, nil
 }
@@ -80,11 +82,56 @@ func (p Probe) check() error {
 	if count := len(slices.DeleteFunc(ways, func(there bool) bool { return !there })); count > 1 {
 		return fmt.Errorf("there are %d ways (fd, tcp, http, command), and one is needed", count)
 	}
-	if p.HTTP != "" && !strings.HasPrefix(p.HTTP, "http://") {
-		return fmt.Errorf("%q is no URL that begins with http://", p.HTTP)
-	}
-	if p.TCP != "" && !strings.Contains(p.TCP, ":") {
-		return fmt.Errorf("%q is no host:port", p.TCP)
+	switch {
+	case p.TCP != "":
+		_, err := address(p.TCP)
+		return err
+	case p.HTTP != "":
+		_, _, err := p.URL()
+		return err
+	case len(p.Command) > 0 && p.Command[0] == "":
+		return errors.New("the command names no program")
 	}
 	return nil
+}
+
+// Address gives where a connection is tried.
+func (p Probe) Address() (string, error) { return address(p.TCP) }
+
+// URL gives the address and the path that are asked.
+func (p Probe) URL() (addr, path string, err error) {
+	rest, ok := strings.CutPrefix(p.HTTP, "http://")
+	if !ok {
+		return addr, "", fmt.Errorf("%q is no URL that begins with http://", p.HTTP)
+	}
+	host, path, _ := strings.Cut(rest, "/")
+	path = "/" + path
+	if strings.ContainsFunc(path, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '#' }) {
+		return addr, "", fmt.Errorf("%q has a path that can't be asked for as it is", p.HTTP)
+	}
+	if last := host[strings.LastIndexByte(host, ']')+1:]; !strings.Contains(last, ":") {
+		host += ":80"
+	}
+	addr, err = address(host)
+	return addr, path, err
+}
+
+// address checks host:port. Sidecars are in the sandbox: there is nothing to be looked up.
+func address(text string) (string, error) {
+	colon := strings.LastIndexByte(text, ':')
+	if colon > 0 && isHost(text[:colon]) {
+		if port, err := strconv.ParseUint(text[colon+1:], 10, 16); err == nil && port > 0 {
+			return text, nil
+		}
+	}
+	return "", fmt.Errorf("%q is no host:port; the host is localhost or an IP address (of IPv6 in brackets), and the port from 1 to 65535", text)
+}
+
+// isHost says whether a host looks like one of this machine's: net/netip would know better, and cost every cold start.
+func isHost(host string) bool {
+	if inner, ok := strings.CutPrefix(host, "["); ok {
+		inner, closed := strings.CutSuffix(inner, "]")
+		return closed && strings.Contains(inner, ":") && strings.Trim(inner, "0123456789abcdefABCDEF:.") == ""
+	}
+	return host == "localhost" || strings.Count(host, ".") == 3 && strings.Trim(host, "0123456789.") == ""
 }

@@ -20,6 +20,7 @@ const (
 	ErrorInvalidMode      = "Runtime.InvalidResponseModeHeader"
 
 	ErrorMiddleware   = "Runtime.MiddlewareError" // ours: a middleware failed
+	ErrorSidecar      = "Runtime.SidecarError"    // ours: a sidecar that the function needs is not there
 	ErrorTimeout      = "Function.Timeout"        // ours: the deadline less the margin passed
 	ErrorRuntimeStart = "Runtime.StartError"      // ours: the language runtime can't be started
 	ErrorProtocol     = "Runtime.ProtocolError"   // ours: a language runtime does not keep to its protocol
