@@ -57,6 +57,7 @@ const (
 	PathRegister      = "/2020-01-01/extension/register"
 	PathExtensionNext = "/2020-01-01/extension/event/next"
 
-	HeaderExtensionName = "Lambda-Extension-Name"
-	HeaderExtensionID   = "Lambda-Extension-Identifier"
+	HeaderExtensionName    = "Lambda-Extension-Name"
+	HeaderExtensionID      = "Lambda-Extension-Identifier"
+	HeaderExtensionFeature = "Lambda-Extension-Accept-Feature"
 )

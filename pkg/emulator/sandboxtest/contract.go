@@ -34,6 +34,7 @@ func Run(t *testing.T, s Subject) {
 		{"SignalToSupervisor", testSignalToSupervisor},
 		{"Memory", testMemory},
 		{"Witness", testWitness},
+		{"WitnessEnd", testWitnessEnd},
 		{"Facts", testFacts},
 		{"End", testEnd},
 		{"Cancel", testCancel},

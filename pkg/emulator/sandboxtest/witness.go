@@ -7,8 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"sync"
 	"testing"
 
+	"github.com/serverless/open-runtime/internal/frames"
 	"github.com/serverless/open-runtime/pkg/emulator"
 )
 
@@ -16,17 +18,7 @@ import (
 // on that client: the emulator adds nothing and takes nothing away.
 func testWitness(t *testing.T, s Subject) {
 	e := start(t, s, func(o *emulator.Options) {
-		o.Spec.Task = t.TempDir()
-		program, err := os.ReadFile(filepath.Join(programs, "witness"))
-		if err == nil {
-			err = os.WriteFile(filepath.Join(o.Spec.Task, "bootstrap"), program, 0o755)
-		}
-		if err == nil {
-			err = os.Chmod(o.Spec.Task, 0o755)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		beWitness(t, o)
 		o.Config.TimeoutMs = 3000
 	})
 	for _, one := range []struct {
@@ -68,6 +60,53 @@ func testWitness(t *testing.T, s Subject) {
 		}
 	}
 	witnessContext(t, e)
+}
+
+// beWitness makes the function the witness.
+func beWitness(t *testing.T, o *emulator.Options) {
+	t.Helper()
+	o.Spec.Task = t.TempDir()
+	program, err := os.ReadFile(filepath.Join(programs, "witness"))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(o.Spec.Task, "bootstrap"), program, 0o755)
+	}
+	if err == nil {
+		err = os.Chmod(o.Spec.Task, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// testWitnessEnd: AWS's client asks for a SIGTERM by an internal extension, and has the time to obey it; without the
+// extension it is killed at once.
+func testWitnessEnd(t *testing.T, s Subject) {
+	for _, asks := range []bool{true, false} {
+		var mu sync.Mutex
+		heard := false
+		e := open(t, s, func(o *emulator.Options) {
+			beWitness(t, o)
+			if asks {
+				o.Config.Environment["SIGTERM"] = "1"
+			}
+			o.Log = func(_ frames.Log, line []byte) {
+				mu.Lock()
+				defer mu.Unlock()
+				heard = heard || string(line) == "the end is near"
+			}
+		})
+		if _, err := e.Invoke(t.Context(), request(), []byte(`{"op":"count"}`)); err != nil {
+			t.Error(err)
+		}
+		if err := e.Close(); err != nil {
+			t.Errorf("closing the sandbox: %v", err)
+		}
+		mu.Lock()
+		if heard != asks {
+			t.Errorf("with an extension: %t; the runtime heard of its end: %t", asks, heard)
+		}
+		mu.Unlock()
+	}
 }
 
 // witnessContext wants every header of the invocation to reach the client's context.

@@ -42,7 +42,7 @@ type environment struct {
 	traces *tracePipe
 	broken *answer // why there is no child
 
-	ready chan struct{} // closed at the first /next
+	ready chan struct{} // closed when INIT is over: at the first /next of the runtime, and of each extension
 	gone  chan struct{} // closed when end begins: who waits in /next gives up
 
 	mu        sync.Mutex
@@ -53,6 +53,9 @@ type environment struct {
 	initError *answer
 	initPost  chan struct{} // closed at /init/error
 	oom       bool
+
+	extensions []*extension
+	settled    bool // ready is closed
 }
 
 // An offer is what /next waits for.
@@ -220,6 +223,22 @@ func (e *environment) flush() {
 	}
 	if e.traces != nil {
 		e.traces.flush()
+	}
+}
+
+// terminate gives a runtime that registered an extension the time to end by itself, as Lambda does. It is for the end of a
+// sandbox: a reset kills at once.
+// https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-shutdown
+func (e *environment) terminate() {
+	if e.child == nil || !e.hasExtensions() {
+		return
+	}
+	_ = e.child.Signal(syscall.SIGTERM) // one that can't be signalled is killed next
+	grace := time.NewTimer(shutdownGrace)
+	defer grace.Stop()
+	select {
+	case <-e.child.Exited():
+	case <-grace.C:
 	}
 }
 

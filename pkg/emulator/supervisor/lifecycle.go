@@ -144,6 +144,16 @@ func timedOut(id string, timeoutMs int64) answer {
 	return answer{payload: errorBody(runtimeapi.ErrorTimedOut, message), errorType: runtimeapi.ErrorTimedOut}
 }
 
+// terminate gives the environment at work the time to end by itself.
+func (s *supervisor) terminate() {
+	s.mu.Lock()
+	e := s.environment
+	s.mu.Unlock()
+	if e != nil {
+		e.terminate()
+	}
+}
+
 // reset ends the environment and everything that it started; /tmp stays. The next invocation begins with INIT.
 func (s *supervisor) reset() {
 	s.mu.Lock()

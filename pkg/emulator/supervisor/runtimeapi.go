@@ -16,7 +16,7 @@ import (
 	"github.com/serverless/open-runtime/internal/runtimeapi"
 )
 
-// routes is the table of the API.
+// routes is the table of the API; that of extensions has its own file.
 func (s *supervisor) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+runtimeapi.PathPing, s.ping)
@@ -24,6 +24,8 @@ func (s *supervisor) routes() http.Handler {
 	mux.HandleFunc("POST "+runtimeapi.PathInvocation+"{id}"+runtimeapi.SuffixResponse, s.response)
 	mux.HandleFunc("POST "+runtimeapi.PathInvocation+"{id}"+runtimeapi.SuffixError, s.invocationError)
 	mux.HandleFunc("POST "+runtimeapi.PathInitError, s.initErrorPosted)
+	mux.HandleFunc("POST "+runtimeapi.PathRegister, s.registerExtension)
+	mux.HandleFunc("GET "+runtimeapi.PathExtensionNext, s.nextExtensionEvent)
 	return bareMethodErrors(mux)
 }
 
@@ -67,6 +69,9 @@ var (
 	errTooLarge         = apiError{http.StatusRequestEntityTooLarge, fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", runtimeapi.MaxResponse), "RequestEntityTooLarge"}
 )
 
+// nonRecoverable is what is said when an environment has ended, or is ending.
+const nonRecoverable = "Container error. Non-recoverable state. Runtime should exit promptly."
+
 type apiError struct {
 	status  int
 	Message string `json:"errorMessage"`
@@ -101,7 +106,7 @@ func (s *supervisor) at(w http.ResponseWriter) *environment {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.environment == nil {
-		http.Error(w, "Container error. Non-recoverable state. Runtime should exit promptly.", http.StatusInternalServerError)
+		http.Error(w, nonRecoverable, http.StatusInternalServerError)
 	}
 	return s.environment
 }
@@ -120,7 +125,7 @@ func (s *supervisor) next(w http.ResponseWriter, r *http.Request) {
 	select {
 	case <-o.made:
 	case <-e.gone:
-		http.Error(w, "Container error. Non-recoverable state. Runtime should exit promptly.", http.StatusInternalServerError)
+		http.Error(w, nonRecoverable, http.StatusInternalServerError)
 		return
 	case <-r.Context().Done():
 		return
@@ -143,7 +148,7 @@ func (e *environment) askNext() (*offer, *apiError) {
 	switch e.state {
 	case stateStarted:
 		e.state = stateReady
-		close(e.ready)
+		e.settleInit()
 	case stateResponseSent:
 		e.state = stateReady
 		last := e.current

@@ -17,6 +17,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/serverless/open-runtime/internal/frames"
@@ -126,9 +127,10 @@ func (s *supervisor) live(ctx context.Context, in *frames.Reader) error {
 	defer end()
 	invocations := make(chan frames.Frame)
 	var reading error
+	var ordered atomic.Bool // the host said shutdown
 	go func() {
 		defer end()
-		reading = s.read(ctx, in, invocations)
+		reading = s.read(ctx, in, invocations, &ordered)
 		close(invocations)
 	}()
 	reaping := make(chan struct{})
@@ -143,6 +145,9 @@ func (s *supervisor) live(ctx context.Context, in *frames.Reader) error {
 			break
 		}
 	}
+	if ordered.Load() {
+		s.terminate()
+	}
 	s.reset()
 	end()
 	<-watching
@@ -152,17 +157,19 @@ func (s *supervisor) live(ctx context.Context, in *frames.Reader) error {
 	return reading
 }
 
-// read passes invocations on until the host says shutdown, or nothing more.
-func (s *supervisor) read(ctx context.Context, in *frames.Reader, invocations chan<- frames.Frame) error {
+// read passes invocations on until the host says shutdown, which is the end in order, or nothing more.
+func (s *supervisor) read(ctx context.Context, in *frames.Reader, invocations chan<- frames.Frame, ordered *atomic.Bool) error {
 	for {
 		f, err := in.Read()
-		if errors.Is(err, io.EOF) || err == nil && f.Type == frames.TypeShutdown {
+		switch {
+		case errors.Is(err, io.EOF):
 			return nil
-		}
-		if err != nil {
+		case err != nil:
 			return fmt.Errorf("reading from the host: %w", err)
-		}
-		if f.Type != frames.TypeInvoke {
+		case f.Type == frames.TypeShutdown:
+			ordered.Store(true)
+			return nil
+		case f.Type != frames.TypeInvoke:
 			return s.fault(fmt.Errorf("the host sent a frame of unknown type %q", f.Type))
 		}
 		select {

@@ -33,6 +33,12 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == "linger" {
 		select {} // a daemon that an invocation left behind
 	}
+	if os.Getenv("SIGTERM") != "" {
+		lambda.StartWithOptions(handle, lambda.WithEnableSIGTERM(func() {
+			fmt.Println("the end is near")
+			os.Exit(0)
+		}))
+	}
 	lambda.Start(handle)
 }
 
