@@ -117,6 +117,27 @@ func TestMiddlewareEnvironment(t *testing.T) {
 	}
 }
 
+// TestSidecarManifest: the manifest's keys, the ways of being asked and the mark of a sidecar are in sidecar.md.
+func TestSidecarManifest(t *testing.T) {
+	page := read(t, "docs/protocol/sidecar.md")
+	tag := regexp.MustCompile(`json:"([^",]+)`)
+	found := 0
+	ast.Inspect(file(t, "internal/manifest/sidecar.go"), func(n ast.Node) bool {
+		if field, ok := n.(*ast.Field); ok && field.Tag != nil {
+			found++
+			mentions(t, page, tag.FindStringSubmatch(field.Tag.Value)[1], "internal/manifest/sidecar.go")
+		}
+		return true
+	})
+	if found < 13 {
+		t.Errorf("%d keys were found in internal/manifest/sidecar.go; there are 13 at least", found)
+	}
+	for _, element := range elements(t, "pkg/sidecar/inspect.go", "never") {
+		mentions(t, page, value(t, element, nil), "pkg/sidecar/inspect.go")
+	}
+	mentions(t, page, constants(t, "internal/privilege")["SidecarMark"], "internal/privilege")
+}
+
 // TestBootstrapSettings: the variables that the bootstrap obeys are in docs/protocol.
 func TestBootstrapSettings(t *testing.T) {
 	pages := protocol(t)

@@ -163,10 +163,11 @@ func (l *linter) names() {
 func (l *linter) manifests() {
 	for _, name := range l.paths {
 		var parse func([]byte) ([]string, error)
-		rest, isMiddleware := strings.CutPrefix(name, "middlewares/")
 		switch {
-		case isMiddleware && !strings.Contains(rest, "/") && path.Ext(rest) == ".json":
+		case isManifest(name, "middlewares"):
 			parse = func(data []byte) ([]string, error) { _, w, err := manifest.ParseMiddleware(data); return w, err }
+		case isManifest(name, "sidecars"):
+			parse = func(data []byte) ([]string, error) { _, w, err := manifest.ParseSidecar(data); return w, err }
 		case name == "language-runtime.json":
 			parse = func(data []byte) ([]string, error) { _, w, err := manifest.ParseRuntime(data); return w, err }
 		case name == "sor.json":
@@ -182,6 +183,12 @@ func (l *linter) manifests() {
 			l.find(executable.RuleManifest, name, err.Error(), "mend it; docs/protocol says what it may hold")
 		}
 	}
+}
+
+// isManifest says whether name is NAME.json in a folder of programs.
+func isManifest(name, kind string) bool {
+	rest, ok := strings.CutPrefix(name, kind+"/")
+	return ok && !strings.Contains(rest, "/") && path.Ext(rest) == ".json"
 }
 
 // folders finds folders in the place of a program that have no program of their name in them.
@@ -210,21 +217,27 @@ func (l *linter) listed() {
 	if err != nil {
 		return
 	}
-	refs, err := manifest.ParseRefs(defaults.Middlewares)
-	if err != nil {
-		l.find(executable.RuleName, "sor.json", err.Error(), "give each middleware a name of its own")
-	}
-	for _, ref := range refs {
-		if !ref.BuiltIn && !ref.Optional {
-			l.mustHave("middlewares", ref.Name)
+	for _, list := range []struct {
+		kind, one, own string
+		entries        []string
+	}{
+		{"middlewares", "middleware", "write ./%s to take the project's own", defaults.Middlewares},
+		{"sidecars", "sidecar", "put it into sidecars of the folder that `extra` names", defaults.Sidecars},
+	} {
+		refs, err := manifest.ParseRefs(list.entries)
+		if err != nil {
+			l.find(executable.RuleName, "sor.json", err.Error(), fmt.Sprintf("give each %s a name of its own", list.one))
 		}
-	}
-	for _, name := range defaults.Sidecars {
-		l.mustHave("sidecars", name)
+		for _, ref := range refs {
+			if !ref.BuiltIn && !ref.Optional {
+				l.mustHave(list.kind, ref.Name, strings.ReplaceAll(list.own, "%s", list.kind+"/"+ref.Name))
+			}
+		}
 	}
 }
 
-func (l *linter) mustHave(kind, name string) {
+// mustHave finds that a program is nowhere; own is how it would be the project's.
+func (l *linter) mustHave(kind, name, own string) {
 	place := kind + "/" + name
 	if _, ok := l.programsIn(kind)[name]; ok {
 		return
@@ -233,11 +246,12 @@ func (l *linter) mustHave(kind, name string) {
 		l.noProgram(place, name)
 		return
 	}
-	if l.tree.entries[place+".wasm"] != nil || l.o.Layers == nil || l.inLayers(place) || l.inLayers(place+".wasm") {
+	isWasm := kind == "middlewares" && (l.tree.entries[place+".wasm"] != nil || l.inLayers(place+".wasm"))
+	if isWasm || l.o.Layers == nil || l.inLayers(place) {
 		return
 	}
 	l.find(executable.RuleNotFound, place, "the list names it, and it is neither in this layer nor in one of the others",
-		fmt.Sprintf("write ./%s to take the project's own, add the layer that has it, or mark it optional: %s?", place, name))
+		fmt.Sprintf("%s, add the layer that has it, or mark it optional: %s?", own, name))
 }
 
 // inLayers says whether one of the other layers has a path.
