@@ -46,6 +46,7 @@ type bootstrap struct {
 	log      logger
 	source   *source
 	tracer   *tracer
+	sidecars sidecars
 	set      *middleware.Set
 	runtime  *languageRuntime
 }
@@ -150,6 +151,7 @@ func (b *bootstrap) loop(ctx, asking context.Context) error {
 		}
 		b.runtime.renew()
 		b.set.Renew()
+		b.sidecars.flush(ctx)
 	}
 }
 
@@ -167,7 +169,10 @@ func (b *bootstrap) invoke(ctx context.Context, inv *invocation) error {
 		}
 		return response, nil
 	})
-	response, err := chain(ctx, told, inv.event)
+	response, err := middleware.Response{}, b.sidecars.await(ctx, told)
+	if err == nil {
+		response, err = chain(ctx, told, inv.event)
+	}
 	defer func() {
 		inv.release()
 		trace.end()

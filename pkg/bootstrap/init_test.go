@@ -74,10 +74,15 @@ func TestInitErrors(t *testing.T) {
 			[]string{"reading sor.json: it is not a JSON object"}},
 		"list": {func(l *layer) { l.echoes() }, "SLSMIDDLEWARES=a,,../../bin/sh,a", "Runtime.MiddlewareError",
 			[]string{"reading the list of middlewares in SLSMIDDLEWARES", "a name is empty", `\"../../bin/sh\" is no name`, "listed twice"}},
-		"builtIn":  {func(l *layer) { l.echoes() }, "SLSMIDDLEWARES=sor:http", "Runtime.MiddlewareError", []string{"no such built-in"}},
-		"sidecars": {func(l *layer) { l.echoes() }, "SLSSIDECARS=a, b", "Runtime.StartError", []string{"sidecars are listed (a, b)"}},
-		"sidecarsOfLayer": {func(l *layer) { l.echoes().file("sor.json", `{"sidecars":["agent"]}`) }, "", "Runtime.StartError",
-			[]string{"sidecars are listed (agent)"}},
+		"builtIn": {func(l *layer) { l.echoes() }, "SLSMIDDLEWARES=sor:http", "Runtime.MiddlewareError", []string{"no such built-in"}},
+		"sidecars": {func(l *layer) { l.echoes().file("middlewares/crlf", "#!/bin/bash\r\n") }, "SLSSIDECARS=a, b,?", "Runtime.SidecarError",
+			[]string{"reading the list of sidecars in SLSSIDECARS", "a name is empty"}},
+		"sidecarsOfLayer": {func(l *layer) {
+			l.opens("touch $DIR/started; exit 1", ":").file("sor.json", `{"sidecars":["agent"],"middlewares":["gone"]}`)
+		}, "", "Runtime.SidecarError", []string{"sidecar agent: ", "it is not there", "middleware gone: "}},
+		"sidecarExits": {func(l *layer) {
+			l.echoes().file("sidecars/agent", "#!/bin/sh\necho no config >&2\nexit 3\n").file("sidecars/agent.json", `{"ready":{"fd":true}}`)
+		}, "SLSSIDECARS=agent", "Runtime.SidecarError", []string{"sidecar agent", "exit status 3", "no config"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -89,5 +89,8 @@ func (b *bootstrap) shutdown() {
 		all.Go(func() { b.set.Shutdown(ctx) })
 	}
 	all.Wait()
+	if b.sidecars.set != nil { // last: the others may flush to them
+		b.sidecars.set.Shutdown(ctx)
+	}
 	process.KillOrphans(nil)
 }

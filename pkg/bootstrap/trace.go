@@ -17,6 +17,7 @@ import (
 	"github.com/serverless/open-runtime/internal/frames"
 	"github.com/serverless/open-runtime/internal/runtimeapi"
 	"github.com/serverless/open-runtime/pkg/middleware"
+	"github.com/serverless/open-runtime/pkg/sidecar"
 )
 
 // mostTraced is how much of what a stage made goes into its record, in bytes.
@@ -41,6 +42,7 @@ type trace struct {
 
 	mu      sync.Mutex
 	records []frames.Trace
+	over    bool // no line is to come that a record could be in
 }
 
 func newTracer(s settings, log logger) *tracer {
@@ -93,6 +95,21 @@ func (t *tracer) started(name, kind string, start time.Time, errorType string) {
 func (t *tracer) initLine() {
 	if t != nil {
 		t.init.line()
+		t.init.mu.Lock()
+		defer t.init.mu.Unlock()
+		t.init.over = true
+	}
+}
+
+// sidecar gives what the sidecars call, nil when nobody wants to know. What happens to them belongs to no invocation.
+func (t *tracer) sidecar() func(sidecar.Record) {
+	if t == nil {
+		return nil
+	}
+	return func(r sidecar.Record) {
+		t.init.write(middleware.Stage{
+			Stage: r.Stage, Name: r.Name, Hook: r.Event, Kind: "sidecar", Start: r.Start, Duration: r.Duration, ErrorType: r.ErrorType,
+		}, 0)
 	}
 }
 
@@ -143,7 +160,9 @@ func (t *trace) write(s middleware.Stage, size int) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		record.Type, record.RequestID = "", ""
-		t.records = append(t.records, record)
+		if !t.over {
+			t.records = append(t.records, record)
+		}
 		return
 	}
 	record.Truncated = size > mostTraced
