@@ -24,7 +24,12 @@ exports.deaf = async () => {
   await wait(600000)
 }
 exports.busy = async () => {
-  console.log('begun')
+  fs.writeSync(1, 'begun\n') // Node's stack has ten frames, and console.log nearly as many
+  spinsForEver()
+}
+exports.busyLater = async () => {
+  await wait(50)
+  fs.writeSync(1, 'begun\n') // Node's stack has ten frames, and console.log nearly as many
   spinsForEver()
 }
 function spinsForEver () { for (let n = 0; ; n++) if (n < 0) return n }
