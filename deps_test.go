@@ -31,6 +31,7 @@ type layer struct {
 var layers = []layer{
 	{"internal", []string{"internal"}, "the ground knows words, wires and facts; no policy, and nothing of the floors above"},
 	{"internal/carried", []string{"internal", "github.com/klauspost/compress/zstd"}, "zstd is for what sor carries"},
+	{"pkg/middleware/kit", nil, "it is linked into people's middlewares, and copied into their projects"},
 	{"pkg/middleware", []string{"internal"}, "it is linked into the bootstrap: every cold start pays for what it brings"},
 	{"pkg/sidecar", []string{"internal"}, "it is linked into the bootstrap: every cold start pays for what it brings"},
 	{"pkg/bootstrap", []string{"internal", "pkg/middleware", "pkg/sidecar"}, "every cold start pays for it, and the two halves meet in the protocol only"},
@@ -57,7 +58,7 @@ var layers = []layer{
 		"sor starts the bootstrap in a sandbox; it never is one",
 	},
 	{"runtimes", nil, "it is a tree of files"},
-	{"templates", nil, "it is a tree of files"},
+	{"templates", []string{"pkg/middleware/kit"}, "it is a tree of files, and one of them is the source of the kit"},
 	{"docs", nil, "it is text"},
 }
 

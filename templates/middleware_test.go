@@ -85,11 +85,11 @@ func TestExactNumbers(t *testing.T) {
 
 // TestEarlyResponse uncomments what the template shows.
 func TestEarlyResponse(t *testing.T) {
-	for _, language := range templates.Languages() {
-		t.Run(language, func(t *testing.T) {
+	for title, m := range forms() {
+		t.Run(title, func(t *testing.T) {
 			t.Parallel()
-			needLanguage(t, language)
-			files, err := templates.Middleware{Name: name, Language: language}.Files()
+			needLanguage(t, m.Language)
+			files, err := m.Files()
 			shown := false
 			for i := range files {
 				var text string
@@ -101,7 +101,7 @@ func TestEarlyResponse(t *testing.T) {
 			if !shown {
 				t.Fatal("the template shows no early response")
 			}
-			program := build(t, language, write(t, files, err))
+			program := build(t, m, write(t, files, err))
 			if output, early := run(t, program, "before", `{"name":"forbidden"}`); output != "" || strings.Join(strings.Fields(early), "") != `{"statusCode":403}` {
 				t.Errorf("stdout %q, fd 3 %q", output, early)
 			}
@@ -114,7 +114,11 @@ func TestEarlyResponse(t *testing.T) {
 
 // uncomment takes the marks off the comment lines that follow the one about the early response.
 func uncomment(text string) (string, bool) {
-	head, tail, ok := strings.Cut(text, "An early response, on fd 3: the handler and the middlewares further in do not run.\n")
+	const end = ": the handler and the middlewares further in do not run.\n"
+	head, tail, ok := strings.Cut(text, "An early response, on fd 3"+end)
+	if !ok {
+		head, tail, ok = strings.Cut(text, "An early response"+end)
+	}
 	var lines []string
 	inside := ok
 	for line := range strings.Lines(tail) {
@@ -135,7 +139,8 @@ func uncomment(text string) (string, bool) {
 
 func TestMiddlewareTestEvents(t *testing.T) {
 	everyLanguage(t, func(t *testing.T, program string) {
-		event, err := os.ReadFile(filepath.Join(filepath.Dir(program), name+".event.json"))
+		place, _, _ := strings.Cut(program, "/middlewares/")
+		event, err := os.ReadFile(filepath.Join(place, "middlewares", name+".event.json"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -153,19 +158,29 @@ func TestModuleMiddlewareInNode(t *testing.T) {
 	}
 }
 
-// everyLanguage calls test with the middleware of each language, ready to start.
-func everyLanguage(t *testing.T, test func(t *testing.T, program string)) {
+// forms are the middlewares that there are: in each language with the kit, and plain.
+func forms() map[string]templates.Middleware {
+	all := map[string]templates.Middleware{}
 	for _, language := range templates.Languages() {
-		t.Run(language, func(t *testing.T) {
+		all[language] = templates.Middleware{Name: name, Language: language}
+		all[language+" plain"] = templates.Middleware{Name: name, Language: language, Plain: true}
+	}
+	return all
+}
+
+// everyLanguage calls test with the middleware of each language, with the kit and plain, ready to start.
+func everyLanguage(t *testing.T, test func(t *testing.T, program string)) {
+	for title, m := range forms() {
+		t.Run(title, func(t *testing.T) {
 			t.Parallel()
-			needLanguage(t, language)
-			files, err := templates.Middleware{Name: name, Language: language}.Files()
-			test(t, build(t, language, write(t, files, err)))
+			needLanguage(t, m.Language)
+			files, err := m.Files()
+			test(t, build(t, m, write(t, files, err)))
 		})
 	}
 }
 
-func needLanguage(t *testing.T, language string) {
+func needLanguage(t testing.TB, language string) {
 	t.Helper()
 	program := templates.Interpreter(language)
 	if program == "" {
@@ -175,13 +190,16 @@ func needLanguage(t *testing.T, language string) {
 }
 
 // build gives the program; Go is compiled, with no network.
-func build(t *testing.T, language, dir string) string {
+func build(t testing.TB, m templates.Middleware, dir string) string {
 	t.Helper()
-	program := filepath.Join(dir, "middlewares", name)
-	if language != "go" {
+	program := filepath.Join(dir, "middlewares", m.Name)
+	if m.Language != "go" && m.Plain {
 		return program
 	}
-	for _, args := range [][]string{{"vet", "."}, {"build", "-o", program + ".out", "."}} {
+	if m.Language != "go" {
+		return filepath.Join(program, m.Name)
+	}
+	for _, args := range [][]string{{"vet", "./..."}, {"build", "-o", program + ".out", "."}} {
 		cmd := exec.CommandContext(t.Context(), "go", args...)
 		cmd.Dir = program
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-mod=mod", "GOPROXY=off", "GOTOOLCHAIN=local")

@@ -1,5 +1,5 @@
-// Package templates holds what `sor init` writes: a function in each language of the open runtime, middlewares in four
-// languages with a test event each, and the project around them.
+// Package templates holds what `sor init` writes: a function in each language of the open runtime, middlewares in five
+// languages with a test event each, the kits that they are written with, and the project around them.
 //
 // It promises files that work as they are: the scripts parse, the Go builds with the standard library alone, and each
 // middleware keeps the exec contract for any JSON (docs/protocol/middleware.md). It writes nothing, and takes the names it
@@ -15,12 +15,14 @@ import (
 	"slices"
 	"strings"
 	"text/template"
+
+	"github.com/serverless/open-runtime/pkg/middleware/kit"
 )
 
 // Files that end in .tmpl are rendered, and lose the ending: that hides go.mod and .go files from the go command, and
 // .gitignore from git.
 //
-//go:embed all:project all:function all:middleware
+//go:embed all:project all:function all:middleware all:kits
 var sources embed.FS
 
 // A File is one file to write, by its slash path in the project.
@@ -30,9 +32,11 @@ type File struct {
 	Executable bool
 }
 
-// A Middleware is one of a project, in one of Languages.
+// A Middleware is one of a project, in one of Languages: functions and the kit that calls them, or with Plain set a program
+// that is the exec contract itself.
 type Middleware struct {
 	Name, Language string
+	Plain          bool
 }
 
 // A Project is what a new project is made of.
@@ -49,11 +53,11 @@ type Project struct {
 func Runtimes() []string { return []string{"node", "python", "ruby", "bash"} }
 
 // Languages are those that there is a middleware in.
-func Languages() []string { return []string{"bash", "python", "node", "go"} }
+func Languages() []string { return []string{"bash", "python", "node", "ruby", "go"} }
 
 // Interpreter is the program that runs a middleware of a language, or "" when it is compiled.
 func Interpreter(language string) string {
-	return map[string]string{"bash": "bash", "python": "python3", "node": "node"}[language]
+	return map[string]string{"bash": "bash", "python": "python3", "node": "node", "ruby": "ruby"}[language]
 }
 
 // Files gives all files of a project, its middlewares' too, by path.
@@ -81,23 +85,75 @@ func (p Project) Files() ([]File, error) {
 	return files, nil
 }
 
-// Files gives the files of a middleware in a project: middlewares/NAME, a script or a folder of Go, and its test event.
+// Persistent says whether the middleware is started once and speaks frames/1. In bash it is not: a byte at a time is how a
+// shell reads a line, and a process an invocation is what people expect of a script.
+func (m Middleware) Persistent() bool { return !m.Plain && m.Language != "bash" }
+
+// Folder says whether it is a folder, middlewares/NAME/NAME, and not a file.
+func (m Middleware) Folder() bool { return !m.Plain || m.Language == "go" }
+
+// Files gives the files of a middleware in a project: middlewares/NAME, a program or a folder, its manifest if it has one, and
+// its test event.
 func (m Middleware) Files() ([]File, error) {
-	if !slices.Contains(Languages(), m.Language) {
-		return nil, fmt.Errorf("there is no middleware in %q; there are %s", m.Language, strings.Join(Languages(), ", "))
+	if err := m.check(); err != nil {
+		return nil, err
 	}
-	if m.Language == "node" && strings.HasSuffix(m.Name, ".mjs") {
-		return nil, fmt.Errorf("%s would be a module to Node, and the template is none; call it %s", m.Name, strings.TrimSuffix(m.Name, ".mjs")+".js")
-	}
-	files, err := render("middleware/"+m.Language, "middlewares/"+m.Name, m)
+	place := "middlewares/" + m.Name
+	files, err := m.program(place)
 	if err != nil {
 		return nil, err
 	}
-	for i := range files {
-		files[i].Path = strings.TrimSuffix(files[i].Path, "/program") // a script stands for itself
+	if m.Persistent() {
+		files = append(files, File{Path: place + ".json", Data: []byte("{\"protocol\": \"frames/1\", \"hooks\": [\"before\", \"after\"]}\n")})
 	}
 	event, err := sources.ReadFile("middleware/event.json")
-	return append(files, File{Path: "middlewares/" + m.Name + ".event.json", Data: event}), err
+	return append(files, File{Path: place + ".event.json", Data: event}), err
+}
+
+func (m Middleware) check() error {
+	if !slices.Contains(Languages(), m.Language) {
+		return fmt.Errorf("there is no middleware in %q; there are %s", m.Language, strings.Join(Languages(), ", "))
+	}
+	if m.Language == "node" && strings.HasSuffix(m.Name, ".mjs") {
+		return fmt.Errorf("%s would be a module to Node, and the template is none; call it %s", m.Name, strings.TrimSuffix(m.Name, ".mjs")+".js")
+	}
+	if !m.Plain && m.Name == "kit."+extensions[m.Language] {
+		return fmt.Errorf("%s is what its own kit is called; choose another name", m.Name)
+	}
+	return nil
+}
+
+// program gives what is started, and what it needs beside it.
+func (m Middleware) program(place string) ([]File, error) {
+	folder, name := "kits/", place+"/"+m.Name
+	if m.Plain {
+		folder, name = "middleware/", place // a script stands for itself
+	}
+	files, err := render(folder+m.Language, place, m)
+	for i := range files {
+		if files[i].Path == place+"/program" {
+			files[i].Path = name
+		}
+	}
+	if err != nil || m.Plain || m.Language != "go" {
+		return files, err
+	}
+	source, err := copied(kit.Source, place+"/kit")
+	return append(files, source...), err
+}
+
+// copied gives the files of a tree as they are, in the folder to.
+func copied(tree fs.FS, to string) ([]File, error) {
+	var files []File
+	err := fs.WalkDir(tree, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(tree, name)
+		files = append(files, File{Path: path.Join(to, name), Data: text})
+		return err
+	})
+	return files, err
 }
 
 // render gives the files of a folder as they are in the folder to.

@@ -19,7 +19,7 @@ func TestProjectFiles(t *testing.T) {
 	for _, runtime := range templates.Runtimes() {
 		p := templates.Project{
 			Name: "hello", Runtime: runtime, Target: "provided.al2023", Managed: runtime != "bash", Architecture: "arm64",
-			Middlewares: []templates.Middleware{{Name: "stamp", Language: "go"}, {Name: "audit", Language: "bash"}},
+			Middlewares: []templates.Middleware{{Name: "stamp", Language: "go", Plain: true}, {Name: "audit", Language: "bash", Plain: true}},
 		}
 		files, err := p.Files()
 		if err != nil {
@@ -124,7 +124,7 @@ func TestHandlersParse(t *testing.T) {
 }
 
 // write puts files into a new folder.
-func write(t *testing.T, files []templates.File, err error) (dir string) {
+func write(t testing.TB, files []templates.File, err error) (dir string) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -146,7 +146,7 @@ func write(t *testing.T, files []templates.File, err error) (dir string) {
 	return dir
 }
 
-func need(t *testing.T, program string) {
+func need(t testing.TB, program string) {
 	t.Helper()
 	if _, err := exec.LookPath(program); err != nil {
 		t.Skipf("no %s on this machine", program)

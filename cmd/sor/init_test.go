@@ -102,7 +102,7 @@ func TestNewProjects(t *testing.T) {
 		for _, m := range p.Middlewares {
 			names = append(names, m.Name)
 		}
-		if diff := cmp.Diff([]string{"m-bash", "m-python", "m-node", "m-go"}, names); diff != "" {
+		if diff := cmp.Diff([]string{"m-bash", "m-python", "m-node", "m-ruby", "m-go"}, names); diff != "" {
 			t.Errorf("middlewares (-want +got):\n%s", diff)
 		}
 		if p.Name != "hello" || p.Runtime != language || p.Target != layer.DefaultTarget(language) || p.Architecture != runtime.GOARCH {

@@ -18,7 +18,7 @@ import (
 
 // newMiddleware checks name and language.
 func newMiddleware(name, language string) (templates.Middleware, error) {
-	m := templates.Middleware{Name: name, Language: language}
+	m := templates.Middleware{Name: name, Language: language, Plain: true}
 	if !slices.Contains(templates.Languages(), language) {
 		return m, unknownWord("middleware", language, templates.Languages())
 	}
