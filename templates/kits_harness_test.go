@@ -64,9 +64,9 @@ func installed(t testing.TB, language, which string) string {
 	return build(t, m, write(t, files, err))
 }
 
-// command is a program that is killed, with its group, when it outlasts the test's patience or the test.
+// command is a program that is killed, with its group, when it outlasts the test, or its patience with all that it does.
 func command(t testing.TB, program string, args ...string) *exec.Cmd {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), 8*patience)
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
@@ -198,7 +198,6 @@ func converse(t testing.TB, program string, capabilities ...string) *conversatio
 	theirIn.Close()
 	theirOut.Close()
 	t.Cleanup(func() { in.Close(); out.Close() })
-	out.SetReadDeadline(time.Now().Add(patience))
 	c.send(frames.Hello{
 		Type: frames.TypeHello, Versions: []int{frames.Version}, Role: frames.RoleMiddleware, Name: "witness",
 		Capabilities: append([]string{}, capabilities...), MaxPayload: runtimeapi.MaxResponse,
@@ -219,6 +218,7 @@ func (c *conversation) send(header any, payload []byte) {
 
 func (c *conversation) read() frames.Frame {
 	c.t.Helper()
+	c.out.SetReadDeadline(time.Now().Add(patience))
 	f, err := c.r.Read()
 	if err != nil {
 		c.t.Fatalf("reading an answer: %v\n%s", err, &c.log)

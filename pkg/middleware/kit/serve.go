@@ -30,12 +30,10 @@ func serve(hooks Hooks, in io.Reader, out io.Writer) int {
 	s := &server{hooks: hooks, wire: newWire(in, out), running: map[string]context.CancelFunc{}}
 	onTerminate(s.leave)
 	err := s.greet()
-	for err == nil {
-		var h header
-		var payload []byte
-		if h, payload, err = s.wire.read(); err == nil {
-			err = s.take(h, payload)
-		}
+	if err == nil {
+		end := make(chan error, 1)
+		go s.converse(end)
+		err = <-end
 	}
 	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		fmt.Fprintln(os.Stderr, "frames/1:", err)
@@ -76,11 +74,32 @@ func contains[T comparable](list []T, item T) bool {
 	return false
 }
 
+// converse reads frames until the end. One who reads an invocation leaves the reading to another and runs the hook itself: to
+// wake a goroutine for it, while this one waits in a system call, would cost more than most hooks.
+func (s *server) converse(end chan<- error) {
+	for {
+		h, payload, err := s.wire.read()
+		if err == nil {
+			err = s.take(h)
+		}
+		if err != nil {
+			end <- err
+			return
+		}
+		if h.Type == "invoke" {
+			if run := s.begin(h, payload); run != nil {
+				go s.converse(end)
+				run()
+				return
+			}
+		}
+	}
+}
+
 // take does what a frame asks for.
-func (s *server) take(h header, payload []byte) error {
+func (s *server) take(h header) error {
 	switch h.Type {
 	case "invoke":
-		s.start(h, payload)
 	case "cancel":
 		s.mu.Lock()
 		if cancel := s.running[h.ID]; cancel != nil {
@@ -95,7 +114,8 @@ func (s *server) take(h header, payload []byte) error {
 	return nil
 }
 
-func (s *server) start(h header, document []byte) {
+// begin gives what runs the hook and answers, or nil when it is too late.
+func (s *server) begin(h header, document []byte) (run func()) {
 	inv := &Invocation{
 		Hook: h.Hook, Middleware: s.name, RequestID: h.Context.RequestID, Response: h.Response, ContentType: h.ContentType,
 		FunctionARN: h.Context.FunctionARN, FunctionName: h.Context.FunctionName, FunctionVersion: h.Context.FunctionVersion,
@@ -112,15 +132,15 @@ func (s *server) start(h header, document []byte) {
 	defer s.mu.Unlock()
 	if s.leaving {
 		cancel()
-		return
+		return nil
 	}
 	s.running[h.ID] = cancel
 	s.hold.Add(1)
-	go func() {
+	return func() {
 		defer s.hold.Done()
 		defer cancel()
 		s.answer(ctx, h.ID, inv, document)
-	}()
+	}
 }
 
 // answer runs the hook. Once the parent has the answer it may give the id to another invocation.
