@@ -147,7 +147,7 @@ func (o initOptions) project(root string) (templates.Project, error) {
 		if !given {
 			language = defaultLanguage
 		}
-		m, err := newMiddleware(name, language)
+		m, err := newMiddleware(name, language, false)
 		if err != nil {
 			return p, err
 		}

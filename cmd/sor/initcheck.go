@@ -16,9 +16,9 @@ import (
 	"github.com/serverless/open-runtime/templates"
 )
 
-// newMiddleware checks name and language.
-func newMiddleware(name, language string) (templates.Middleware, error) {
-	m := templates.Middleware{Name: name, Language: language, Plain: true}
+// newMiddleware checks name and language. A plain one has no kit.
+func newMiddleware(name, language string, plain bool) (templates.Middleware, error) {
+	m := templates.Middleware{Name: name, Language: language, Plain: plain}
 	if !slices.Contains(templates.Languages(), language) {
 		return m, unknownWord("middleware", language, templates.Languages())
 	}

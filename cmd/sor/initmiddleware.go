@@ -20,6 +20,7 @@ import (
 type initMiddlewareOptions struct {
 	language string
 	optional bool
+	exec     bool
 }
 
 func newInitMiddlewareCommand(screen *ui) *cobra.Command {
@@ -29,6 +30,10 @@ func newInitMiddlewareCommand(screen *ui) *cobra.Command {
 		Short: "Add a middleware to the project of this folder",
 		Long: `Add a middleware to the project of this folder: middlewares/NAME, its test event, and the innermost place in sor.yaml.
 
+It is two functions and the kit that calls them. Its manifest middlewares/NAME.json has it started once and not for each
+invocation, which costs a tenth and less; without that file the same program is started for each, as one in bash is. With
+--exec it is a program that reads stdin and prints, and no kit.
+
 Nothing is ever overwritten, and sor.yaml keeps all that is in it, comments too. (A new project in a folder of the name
 middleware: sor init ./middleware.)
 
@@ -36,7 +41,8 @@ Exit codes: 0 it is there, 1 sor.yaml is written so that it has to be added by h
 name or the language is not possible.`,
 		Example: `  sor init middleware redact
   sor init middleware trace --language go
-  sor init middleware audit --language python --optional`,
+  sor init middleware audit --language python --optional
+  sor init middleware count --exec`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runInitMiddleware(cmd.Context(), screen, cmd, o, args[0])
@@ -45,6 +51,7 @@ name or the language is not possible.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.language, "language", defaultLanguage, strings.Join(templates.Languages(), ", "))
+	f.BoolVar(&o.exec, "exec", false, "a plain program, started for each invocation, without a kit")
 	f.BoolVar(&o.optional, "optional", false, "skip it, with a warning in the log, when it fails")
 	completes(cmd, "language", templates.Languages())
 	return cmd
@@ -55,7 +62,7 @@ func runInitMiddleware(ctx context.Context, screen *ui, cmd *cobra.Command, o in
 	if plain, language, ok := strings.Cut(name, ":"); ok && slices.Contains(templates.Languages(), language) {
 		return fail(exitUsage, fmt.Sprintf("sor init middleware %s --language %s", plain, language), fmt.Errorf("%q is no name", name))
 	}
-	m, err := newMiddleware(name, o.language)
+	m, err := newMiddleware(name, o.language, o.exec)
 	if err != nil {
 		return err
 	}
