@@ -32,9 +32,13 @@ func newBuildLayerCommand(screen *ui) *cobra.Command {
 		Long: `Pack bootstrap, middlewares and language runtime into a Lambda layer zip.
 
 The same files give the same bytes on every machine. What AWS would refuse, or fail on, is refused here with the fix.
-The paths of the zips are on stdout; sizes, limits and how to publish them are on stderr.
+The paths of the zips are on stdout; sizes, limits and how to publish them are on stderr. A function that is a program
+(runtime: go, executable) gets a zip of its own beside the layer's, NAME-function-ARCH.zip: its code, ready to deploy.
 
-Exit codes: 0 written, 2 sor.yaml is wrong, 3 Go is missing for a middleware in Go, 7 a rule or a limit of AWS is broken.`,
+What the lists of sor.yaml take from other layers (layers:) is pinned in the layer's sor.json by its SHA-256: a layer
+that changes later stops the function at init, until build-layer has seen it.
+
+Exit codes: 0 written, 2 sor.yaml or Go source is wrong, 3 Go or a module is missing, 7 a rule or a limit of AWS is broken.`,
 		Example: `  sor build-layer
   sor build-layer --arch amd64,arm64 -o dist
   sor build-layer --check`,
@@ -103,19 +107,19 @@ func (w *workspace) buildAll(ctx context.Context, stdout io.Writer, p *project.P
 	if err := checkRules(o.allow); err != nil {
 		return err
 	}
-	code, err := codeTree(p)
-	if err != nil {
-		return err
-	}
-	trees := map[string]*layer.Tree{}
-	findings := code.LintCode()
+	layers, codes := map[string]*layer.Tree{}, map[string]*layer.Tree{}
+	var findings []executable.Finding
 	for _, arch := range archs {
+		code, err := w.codeTree(ctx, p, arch)
+		if err != nil {
+			return err
+		}
 		tree, found, err := w.check(ctx, p, arch, code.Size())
 		if err != nil {
 			return err
 		}
-		trees[arch] = tree
-		for _, f := range found {
+		layers[arch], codes[arch] = tree, code
+		for _, f := range append(code.LintCode(codeLint(p, arch)), found...) {
 			if !slices.Contains(findings, f) {
 				findings = append(findings, f)
 			}
@@ -132,9 +136,9 @@ func (w *workspace) buildAll(ctx context.Context, stdout io.Writer, p *project.P
 	if !filepath.IsAbs(out) {
 		out = filepath.Join(w.wd, out)
 	}
-	var written []layer.Output
+	var written, functions []layer.Output
 	for _, arch := range archs {
-		output, err := w.writeLayer(p, trees[arch], arch, out, o.allow)
+		output, err := w.writeLayer(p, layers[arch], arch, out, o.allow)
 		if err != nil {
 			return err
 		}
@@ -143,7 +147,19 @@ func (w *workspace) buildAll(ctx context.Context, stdout io.Writer, p *project.P
 			return err
 		}
 	}
-	w.nextSteps(p, written)
+	if p.HasProgram() {
+		for _, arch := range archs {
+			output, err := w.writeCode(p, codes[arch], arch, out, o.allow)
+			if err != nil {
+				return err
+			}
+			functions = append(functions, output)
+			if _, err := fmt.Fprintln(stdout, w.displayPath(output.Zip)); err != nil {
+				return err
+			}
+		}
+	}
+	w.nextSteps(p, written, functions)
 	return nil
 }
 
@@ -153,7 +169,7 @@ func (w *workspace) check(ctx context.Context, p *project.Project, arch string, 
 	if err != nil {
 		return nil, nil, err
 	}
-	tree, err := w.assemble(ctx, p, arch)
+	tree, err := w.assemble(ctx, p, arch, others)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -165,7 +181,9 @@ func (w *workspace) check(ctx context.Context, p *project.Project, arch string, 
 	for _, other := range others {
 		findings, beside = append(findings, other.Findings...), beside+other.Size
 	}
-	return tree, append(findings, tree.Lint(layer.LintOptions{Arch: arch, Target: p.Target, Layers: dirsOf(others), Beside: beside})...), nil
+	lint := ownLint(p, arch, others)
+	lint.Beside = beside
+	return tree, append(findings, tree.Lint(lint)...), nil
 }
 
 func checkRules(names []string) error {
@@ -198,11 +216,15 @@ func (w *workspace) lintVerdict(findings []executable.Finding, allow []string) e
 
 // nextSteps prints, ready to paste, how to publish the layer and what a function needs to use it.
 // https://docs.aws.amazon.com/lambda/latest/dg/creating-deleting-layers.html
-func (w *workspace) nextSteps(p *project.Project, written []layer.Output) {
+func (w *workspace) nextSteps(p *project.Project, written, functions []layer.Output) {
 	w.say("\nPublish:")
 	for _, output := range written {
 		w.say("  aws lambda publish-layer-version --layer-name %s \\\n    --compatible-architectures %s --compatible-runtimes %s \\\n    --zip-file %s",
 			p.Name+"-"+output.Arch, awsArchitecture(output.Arch), p.Target, shellWord("fileb://"+w.displayPath(output.Zip)))
+	}
+	for _, output := range functions {
+		w.say("\nThe function's code, with its program in it (--architectures %s):\n  --zip-file %s",
+			awsArchitecture(output.Arch), shellWord("fileb://"+w.displayPath(output.Zip)))
 	}
 	if layer.Managed(p.Target) {
 		w.say("\nUse, in the function's configuration (--runtime %s):\n  --layers ARN-OF-THE-LAYER-VERSION --environment 'Variables={AWS_LAMBDA_EXEC_WRAPPER=/opt/bootstrap}'", p.Target)

@@ -132,10 +132,6 @@ func (w *workspace) loadProject() (*project.Project, error) {
 		}
 		return nil, fail(exitUsage, hint, err)
 	}
-	if len(p.Sidecars) > 0 {
-		return nil, fail(exitUsage, "take `sidecars` out of sor.yaml; a later version starts them",
-			fmt.Errorf("sidecars are listed (%s), and this version of the open runtime starts none", strings.Join(p.Sidecars, ", ")))
-	}
 	return p, nil
 }
 
@@ -166,7 +162,7 @@ func (w *workspace) prepare(ctx context.Context, p *project.Project, o invokeOpt
 	if err := p.CheckHandler(); err != nil {
 		return nil, fail(exitUsage, "", err)
 	}
-	box, err := w.chooseSandbox(ctx, w.settings.Sandbox, imageFor(p))
+	box, err := w.chooseSandbox(ctx, w.settings.Sandbox, imageFor(p), p.Runtime == project.Managed)
 	if err != nil {
 		return nil, err
 	}
@@ -177,13 +173,14 @@ func (w *workspace) prepare(ctx context.Context, p *project.Project, o invokeOpt
 		o.layer = filepath.Join(w.wd, o.layer)
 	}
 	w.hereOnly(p, o.layer)
-	task, err := w.stageTask(p)
+	task, err := w.stageTask(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	if openRuntime(p) && len(task.Findings) > 0 {
-		f := task.Findings[0]
-		return nil, fail(exitLimit, f.Fix, errors.New(f.Cause))
+	if openRuntime(p) {
+		if err := w.codeVerdict(task.Findings); err != nil {
+			return nil, err
+		}
 	}
 	opt, err := w.stageOpt(ctx, p, p.Architecture, o.layer)
 	if err != nil {
@@ -196,6 +193,21 @@ func (w *workspace) prepare(ctx context.Context, p *project.Project, o invokeOpt
 			errors.New("runtime: provided starts the function's own bootstrap, and there is none in the code or the layers"))
 	}
 	return w.newSession(ctx, p, box, &session{opt: opt, task: task, network: w.settings.Network, trace: o.trace, json: o.json, passCredentials: o.awsCredentials})
+}
+
+// codeVerdict stops at what is wrong with the code here too, and warns of what is wrong on the target alone.
+func (w *workspace) codeVerdict(findings []executable.Finding) error {
+	for _, f := range findings {
+		switch f.Rule {
+		case layer.RuleGLIBC, executable.RuleInterpreter:
+			w.warn("%s", findingText(f))
+		case layer.RuleOwnBootstrap:
+			return fail(exitLimit, f.Fix, errors.New(f.Cause))
+		default:
+			return fail(exitLimit, f.Fix, fmt.Errorf("%s of the code: %s", f.Path, f.Cause))
+		}
+	}
+	return nil
 }
 
 // tellStaged warns of what would be otherwise on Lambda. What fails here too, the sandbox shows as Lambda would.

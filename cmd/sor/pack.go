@@ -21,19 +21,33 @@ import (
 // outputFile is where the cache has what was told of a packed layer.
 const outputFile = "output.json"
 
-// writeLayer writes the zip and what is beside it into dir, and tells the sizes.
+// writeLayer writes the layer's zip and what is beside it into dir, and tells the sizes.
 func (w *workspace) writeLayer(p *project.Project, tree *layer.Tree, arch, dir string, waived []string) (layer.Output, error) {
-	start := time.Now()
-	name := p.Name + "-" + arch
-	packed, before, err := w.packed(tree, name, layer.Meta{
+	output, err := w.writeZip(tree, p.Name+"-"+arch, dir, layer.Meta{
 		Name: p.Name, Arch: arch, Target: p.Target, Runtime: p.Runtime,
 		Middlewares: defaultsOf(p).Middlewares, SorVersion: sorVersion(), Waived: waived,
 	})
+	if err == nil {
+		w.sizeTable(output)
+	}
+	return output, err
+}
+
+// writeCode writes the zip of the function's code and what is beside it into dir.
+func (w *workspace) writeCode(p *project.Project, tree *layer.Tree, arch, dir string, waived []string) (layer.Output, error) {
+	return w.writeZip(tree, p.Name+"-function-"+arch, dir, layer.Meta{
+		Name: p.Name, Arch: arch, Target: p.Target, Runtime: p.Runtime, SorVersion: sorVersion(), Waived: waived, Code: true,
+	})
+}
+
+func (w *workspace) writeZip(tree *layer.Tree, name, dir string, meta layer.Meta) (layer.Output, error) {
+	start := time.Now()
+	packed, before, err := w.packed(tree, name, meta)
 	if limit, ok := errors.AsType[*layer.LimitError](err); ok {
 		return layer.Output{}, fail(exitLimit, limit.Fix, err)
 	}
 	if err != nil {
-		return layer.Output{}, fmt.Errorf("packing the layer: %w", err)
+		return layer.Output{}, fmt.Errorf("packing %s: %w", name, err)
 	}
 	output, err := copyPacked(packed, dir)
 	if err != nil {
@@ -44,7 +58,6 @@ func (w *workspace) writeLayer(p *project.Project, tree *layer.Tree, arch, dir s
 		verb = "packed before:"
 	}
 	w.step(start, "%s %s: %s, %s unzipped", verb, w.displayPath(output.Zip), megabytes(output.ZipBytes), megabytes(output.UnzippedBytes))
-	w.sizeTable(output)
 	return output, nil
 }
 

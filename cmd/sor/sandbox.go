@@ -17,8 +17,9 @@ import (
 
 var sandboxNames = []string{"auto", "docker", "namespace"}
 
-// chooseSandbox takes docker if it can, else namespace, and says which it took and why.
-func (w *workspace) chooseSandbox(ctx context.Context, name, image string) (emulator.Sandbox, error) {
+// chooseSandbox takes docker if it can, else namespace, and says which it took and why. inImage says that the function
+// needs what only the image has: AWS's own client.
+func (w *workspace) chooseSandbox(ctx context.Context, name, image string, inImage bool) (emulator.Sandbox, error) {
 	switch name {
 	case "docker":
 		box, err := w.newDocker(ctx, docker.Options{Pull: true, Progress: w.progress})
@@ -31,13 +32,16 @@ func (w *workspace) chooseSandbox(ctx context.Context, name, image string) (emul
 		w.say("sandbox: docker (%s)", image)
 		return box, nil
 	case "namespace":
+		if inImage {
+			return nil, fail(exitMissing, "use --sandbox docker", errors.New("runtime: managed runs AWS's own client, which is in the image "+image+" and not on this machine"))
+		}
 		if err := namespace.Available(); err != nil {
 			return nil, fail(exitMissing, "use --sandbox docker", err)
 		}
 		w.say("sandbox: namespace")
 		return namespace.New(), nil
 	case "auto":
-		return w.autoSandbox(ctx, image)
+		return w.autoSandbox(ctx, image, inImage)
 	}
 	return nil, fail(exitUsage, alternatives("sandboxes", name, sandboxNames), fmt.Errorf("there is no sandbox %q", name))
 }
@@ -52,7 +56,7 @@ func (w *workspace) newDocker(ctx context.Context, o docker.Options) (*docker.Sa
 	return docker.New(ctx, o)
 }
 
-func (w *workspace) autoSandbox(ctx context.Context, image string) (emulator.Sandbox, error) {
+func (w *workspace) autoSandbox(ctx context.Context, image string, inImage bool) (emulator.Sandbox, error) {
 	quick, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	box, dockerErr := w.newDocker(quick, docker.Options{})
@@ -64,6 +68,10 @@ func (w *workspace) autoSandbox(ctx context.Context, image string) (emulator.San
 	}
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
+	}
+	if inImage {
+		return nil, fail(exitMissing, "--sandbox docker pulls the image; `sor doctor` says what is there",
+			fmt.Errorf("runtime: managed runs AWS's own client, which is in the image %s: %w", image, dockerErr))
 	}
 	namespaceErr := namespace.Available()
 	if namespaceErr == nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/serverless/open-runtime/internal/carried"
 	"github.com/serverless/open-runtime/internal/gobuild"
 	"github.com/serverless/open-runtime/pkg/layer"
+	"github.com/serverless/open-runtime/pkg/project"
 	"github.com/serverless/open-runtime/runtimes"
 )
 
@@ -135,9 +136,12 @@ func (w *workspace) stageTree(kind string, tree *layer.Tree) (staged, error) {
 	return staged{Kind: kind, Key: key, Dir: dir, Size: tree.Size()}, err
 }
 
-// runtimesKey changes with the embedded language runtimes.
-func runtimesKey(name string) (string, error) {
-	tree, err := runtimes.Files(name)
+// runtimeKey changes with the language runtime that the layer brings of itself.
+func runtimeKey(p *project.Project) (string, error) {
+	if p.RuntimePath != "" || p.HasProgram() || p.Runtime == project.Managed {
+		return p.Runtime, nil
+	}
+	tree, err := runtimes.Files(p.Runtime)
 	if err != nil {
 		return "", err
 	}

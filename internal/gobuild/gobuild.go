@@ -1,5 +1,5 @@
-// Package gobuild compiles static Linux programs with the user's Go: middlewares written in Go, and the programs that sor
-// carries when none are embedded.
+// Package gobuild compiles static Linux programs with the user's Go: middlewares, sidecars and functions written in Go, and
+// the programs that sor carries when none are embedded.
 //
 // It promises the same bytes for the same sources and the same Go, whatever the machine's settings are. It keeps nothing:
 // who calls it caches what it makes.
@@ -8,11 +8,14 @@ package gobuild
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -68,6 +71,52 @@ func linux(arch string) []string {
 func Download(ctx context.Context, module string) ([]byte, error) {
 	out, err := run(ctx, os.TempDir(), []string{"GOWORK=off", "GOFLAGS="}, "mod", "download", "-json", module)
 	return []byte(out), err
+}
+
+// MissingModules lists what go.mod in dir requires, as path@version, and the module cache of this machine does not have.
+// It asks nobody else.
+func MissingModules(ctx context.Context, dir string) ([]string, error) {
+	out, err := run(ctx, dir, nil, "mod", "edit", "-json")
+	if err != nil {
+		return nil, err
+	}
+	var mod struct {
+		Require []struct{ Path, Version string }
+		Replace []struct {
+			Old, New struct{ Path, Version string }
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &mod); err != nil {
+		return nil, fmt.Errorf("reading what go mod edit says: %w", err)
+	}
+	wanted := map[string]string{}
+	for _, m := range mod.Require {
+		wanted[m.Path] = m.Path + "@" + m.Version
+	}
+	for _, m := range mod.Replace {
+		if delete(wanted, m.Old.Path); m.New.Version != "" { // else it is a folder of this machine
+			wanted[m.Old.Path] = m.New.Path + "@" + m.New.Version
+		}
+	}
+	if len(wanted) == 0 {
+		return nil, nil
+	}
+	args := append([]string{"mod", "download", "-json"}, slices.Sorted(maps.Values(wanted))...)
+	out, err = run(ctx, os.TempDir(), []string{"GOWORK=off", "GOFLAGS=", "GOPROXY=off"}, args...)
+	if _, failed := errors.AsType[*CompileError](err); err != nil && !failed {
+		return nil, err
+	}
+	var missing []string
+	for modules := json.NewDecoder(strings.NewReader(out)); modules.More(); {
+		var module struct{ Path, Version, Error string }
+		if err := modules.Decode(&module); err != nil {
+			return nil, fmt.Errorf("reading what go mod download says: %w", err)
+		}
+		if module.Error != "" {
+			missing = append(missing, module.Path+"@"+module.Version)
+		}
+	}
+	return missing, nil
 }
 
 func run(ctx context.Context, dir string, env []string, args ...string) (string, error) {

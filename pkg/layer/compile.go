@@ -1,6 +1,6 @@
 package layer
 
-// Middlewares written in Go: compiled when their sources are others than last time, by content. A look at names, sizes and
+// Programs written in Go, middlewares, sidecars and functions: compiled when their sources are others than last time, by content. A look at names, sizes and
 // times tells mostly that they are not, without reading them or asking Go.
 
 import (
@@ -35,7 +35,23 @@ func (e *GoVersionError) Fix() string {
 	return fmt.Sprintf("install Go %s or newer (https://go.dev/dl/), or say an older version in go.mod", strings.TrimPrefix(e.Needs, "go"))
 }
 
-// compiled is what is remembered of a middleware that was compiled.
+// A ModulesError says that modules that a program needs are not on this machine, and what Go said when it looked for them.
+type ModulesError struct {
+	Dir     string
+	Modules []string // path@version
+	Output  string   // of go
+}
+
+func (e *ModulesError) Error() string {
+	return fmt.Sprintf("compiling %s: it needs %s, and Go did not get it:\n%s", e.Dir, strings.Join(e.Modules, ", "), e.Output)
+}
+
+// Fix says what to do.
+func (e *ModulesError) Fix() string {
+	return fmt.Sprintf("run `go mod download` in %s once where Go's module proxy answers (GOPROXY names it); from then on it compiles without a network", e.Dir)
+}
+
+// compiled is what is remembered of a program that was compiled.
 type compiled struct {
 	Paths   []string // what a look at tells whether it is still so
 	Sources string   // that look
@@ -45,12 +61,13 @@ type compiled struct {
 
 var errNotCached = errors.New("not in the cache")
 
-// CompileGo compiles the Go program in dir for Linux on arch, unless it did so before, and gives its path in the cache.
-// Errors: gobuild.ErrNoGo, *GoVersionError, *gobuild.CompileError with what the compiler said.
-func CompileGo(ctx context.Context, c *cache.Cache, dir, arch string) (string, error) {
-	dir, err := filepath.Abs(dir)
+// CompileGo compiles the Go program in dir for Linux on arch, unless it did so before, and gives its path in the cache; now
+// says that it was compiled just now.
+// Errors: gobuild.ErrNoGo, *GoVersionError, *ModulesError, *gobuild.CompileError with what the compiler said.
+func CompileGo(ctx context.Context, c *cache.Cache, dir, arch string) (path string, now bool, err error) {
+	dir, err = filepath.Abs(dir)
 	if err != nil {
-		return "", fmt.Errorf("compiling %s: %w", dir, err)
+		return "", false, fmt.Errorf("compiling %s: %w", dir, err)
 	}
 	id := dir + "\n" + arch
 	var known compiled
@@ -59,29 +76,31 @@ func CompileGo(ctx context.Context, c *cache.Cache, dir, arch string) (string, e
 		if known.Sources == cache.Stat(known.Paths...) && (tool == known.Go || tool == "") { // without Go, what there is will do
 			path, err := c.File("go", known.Key, func(string) error { return errNotCached })
 			if err == nil {
-				return path, nil
+				return path, false, nil
 			}
 		}
 	}
 	var made compiled
-	var path string
 	for tries := 0; tries < 3; tries++ {
 		made, err = lookAtSources(ctx, dir, arch)
 		if err == nil {
-			path, err = c.File("go", made.Key, func(path string) error { return compile(ctx, dir, arch, path, made.Key) })
+			path, err = c.File("go", made.Key, func(path string) error {
+				now = true
+				return compile(ctx, dir, arch, path, made.Key)
+			})
 		}
 		if !errors.Is(err, errChanged) {
 			break
 		}
 	}
 	if err != nil {
-		return "", explain(ctx, dir, err)
+		return "", false, explain(ctx, dir, err)
 	}
 	data, err := json.Marshal(made)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
-	return path, c.SetMemo("go", id, data)
+	return path, now, c.SetMemo("go", id, data)
 }
 
 // errChanged says that someone saved a file just now.
@@ -143,6 +162,8 @@ func findGoMod(dir string) string {
 // A goPackage is one that is compiled in, as go list tells of it.
 type goPackage struct {
 	Dir, ImportPath string
+	Name            string
+	DepOnly         bool // it is not the program itself
 	Standard        bool
 	Module          *goModule
 
@@ -154,7 +175,7 @@ type goModule struct {
 	Replace       *goModule
 }
 
-const listFields = "-json=Dir,ImportPath,Standard,Module,GoFiles,HFiles,SFiles,SysoFiles,EmbedFiles"
+const listFields = "-json=Dir,ImportPath,Name,DepOnly,Standard,Module,GoFiles,HFiles,SFiles,SysoFiles,EmbedFiles"
 
 // fixed names a module version, whose content go.sum fixes; "" is a folder of this machine.
 func (m *goModule) fixed() string {
@@ -203,6 +224,9 @@ func lookAtSources(ctx context.Context, dir, arch string) (compiled, error) {
 		if p.Standard {
 			continue
 		}
+		if !p.DepOnly && p.Name != "main" {
+			return made, &gobuild.CompileError{Dir: dir, Output: fmt.Sprintf("it is package %s, and a program is package main with a func main", p.Name)}
+		}
 		fmt.Fprintf(sum, "%q %q\n", p.ImportPath, p.Module.fixed())
 		if p.Module.fixed() == "" {
 			if !slices.Contains(made.Paths, p.Dir) {
@@ -234,14 +258,21 @@ func lookAtGo() string {
 	return strings.Join([]string{cache.Stat(path), os.Getenv("GOTOOLCHAIN"), os.Getenv("GOFLAGS"), os.Getenv("GOENV")}, "\n")
 }
 
-// explain tells a Go that is too old from other errors.
+// explain tells a Go that is too old, and modules that are not here, from what the author's own code is to blame for.
 func explain(ctx context.Context, dir string, err error) error {
-	if _, ok := errors.AsType[*gobuild.CompileError](err); !ok {
+	said, ok := errors.AsType[*gobuild.CompileError](err)
+	if !ok {
 		return err
 	}
 	has, versionErr := gobuild.Version(ctx, os.TempDir())
 	if needs := neededGo(dir); versionErr == nil && version.Compare(needs, has) > 0 {
 		return &GoVersionError{Dir: dir, Needs: needs, Has: has}
+	}
+	if mod := findGoMod(dir); mod != "" {
+		missing, missingErr := gobuild.MissingModules(ctx, filepath.Dir(mod))
+		if missingErr == nil && len(missing) > 0 {
+			return &ModulesError{Dir: filepath.Dir(mod), Modules: missing, Output: said.Output}
+		}
 	}
 	return err
 }

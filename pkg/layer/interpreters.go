@@ -11,12 +11,22 @@ import (
 	"strings"
 
 	"github.com/serverless/open-runtime/internal/executable"
+	"github.com/serverless/open-runtime/internal/manifest"
 )
 
 // InterpretersOf gives the names of the interpreters that the programs of an unpacked layer are started with, less those
 // that it has in its own bin. Only what is started is looked at, not the libraries.
 func InterpretersOf(opt string) ([]string, error) {
 	var names []string
+	add := func(name string) {
+		if name == "" || slices.Contains(names, name) {
+			return
+		}
+		if _, err := os.Stat(filepath.Join(opt, "bin", name)); err != nil {
+			names = append(names, name)
+		}
+	}
+	add(commandOf(opt))
 	for _, pattern := range []string{
 		"bootstrap", "language-runtime", "language-runtime/language-runtime",
 		"middlewares/*", "middlewares/*/*", "sidecars/*", "sidecars/*/*", "extensions/*",
@@ -37,16 +47,29 @@ func InterpretersOf(opt string) ([]string, error) {
 			if err != nil {
 				return nil, err
 			}
-			if name == "" || slices.Contains(names, name) {
-				continue
-			}
-			if _, err := os.Stat(filepath.Join(opt, "bin", name)); err != nil {
-				names = append(names, name)
-			}
+			add(name)
 		}
 	}
 	slices.Sort(names)
 	return names, nil
+}
+
+// commandOf gives the name of the program that the language runtime's manifest starts it with, such as java; "" where it
+// starts it by itself, or by a path in a layer or in the code.
+func commandOf(opt string) string {
+	data, err := manifest.Read(filepath.Join(opt, languageRuntime+".json"))
+	if err != nil || data == nil {
+		return ""
+	}
+	spoken, _, err := manifest.ParseRuntime(data)
+	if err != nil || len(spoken.Command) == 0 {
+		return "" // a broken manifest is told of elsewhere
+	}
+	program := spoken.Command[0]
+	if strings.HasPrefix(program, "/opt/") || strings.HasPrefix(program, "/var/task/") {
+		return ""
+	}
+	return path.Base(program)
 }
 
 // interpreterOf gives the name of what runs a script; of what is none, "".

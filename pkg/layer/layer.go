@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -142,6 +143,12 @@ func (t *Tree) AddFS(prefix string, fsys fs.FS) error {
 func (t *Tree) Replace(name string, data []byte) error {
 	delete(t.entries, name)
 	return t.AddBytes(name, data)
+}
+
+// Drop takes away the files that unwanted names.
+func (t *Tree) Drop(unwanted func(name string) bool) {
+	maps.DeleteFunc(t.entries, func(name string, _ *entry) bool { return unwanted(name) })
+	t.mended = slices.DeleteFunc(t.mended, unwanted)
 }
 
 func (t *Tree) add(name string, e *entry) error {

@@ -5,6 +5,7 @@ package layer
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/serverless/open-runtime/internal/executable"
@@ -17,12 +18,13 @@ const (
 	RuleExtension    = "extension"
 	RuleSize         = "size"
 	RuleGLIBC        = "glibc"
+	RuleClient       = "client"
 )
 
 // Rules lists the names of all rules that can be waived.
 func Rules() []string {
 	return []string{
-		executable.RuleArchitecture, executable.RuleBOM, RuleBootstrap, executable.RuleCRLF, RuleExtension, RuleGLIBC,
+		executable.RuleArchitecture, executable.RuleBOM, RuleBootstrap, RuleClient, executable.RuleCRLF, RuleExtension, RuleGLIBC,
 		executable.RuleInterpreter, executable.RuleManifest, executable.RuleName, executable.RuleNoShebang,
 		executable.RuleNotExecutable, executable.RuleNotFound, RuleOwnBootstrap, RuleSize, executable.RuleSymlink,
 	}
@@ -40,6 +42,12 @@ type LintOptions struct {
 	// Beside is how many bytes the function's code and the other layers add to the limit of all together.
 	Beside int64
 
+	// Program is a file of a function's code that is started: the program that its handler names.
+	Program string
+
+	// Client is a layer of a function that AWS's own client of the target runs: no layer may bring a language runtime.
+	Client bool
+
 	// Foreign is a layer that somebody else made for any purpose: it needs no bootstrap.
 	Foreign bool
 }
@@ -49,6 +57,7 @@ type linter struct {
 	tree     *Tree
 	o        LintOptions
 	paths    []string
+	command  []string // of the language runtime, when its manifest names one
 	findings []executable.Finding
 }
 
@@ -60,27 +69,44 @@ func (t *Tree) Lint(o LintOptions) []executable.Finding {
 	l.links()
 	l.names()
 	l.manifests()
-	l.folders()
+	l.languageRuntime()
 	l.listed()
 	l.extensions()
 	l.programs()
+	return l.sorted()
+}
+
+func (l *linter) sorted() []executable.Finding {
 	slices.SortStableFunc(l.findings, func(a, b executable.Finding) int {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Cause, b.Cause))
 	})
 	return slices.Compact(l.findings)
 }
 
-// LintCode finds what is wrong with a function's code that is to run on the open runtime. A folder of that name is none:
-// Lambda skips it.
-func (t *Tree) LintCode() []executable.Finding {
-	if t.entries["bootstrap"] == nil {
-		return nil
+// LintCode finds what is wrong with a function's code that is to run on the open runtime: a bootstrap of its own, and
+// what keeps its program from being started. A folder called bootstrap is none: Lambda skips it.
+func (t *Tree) LintCode(o LintOptions) []executable.Finding {
+	l := &linter{tree: t, o: o, paths: t.Paths()}
+	if t.entries["bootstrap"] != nil {
+		l.find(RuleOwnBootstrap, "bootstrap",
+			"the function's code has a bootstrap of its own: Lambda starts that one, and the layer would silently not be there",
+			"remove it from the code or give it another name, or say `runtime: provided` to run it without the open runtime")
 	}
-	return []executable.Finding{{
-		Rule: RuleOwnBootstrap, Path: "bootstrap",
-		Cause: "the function's code has a bootstrap of its own: Lambda starts that one, and the layer would silently not be there",
-		Fix:   "remove it from the code or give it another name, or say `runtime: provided` to run it without the open runtime",
-	}}
+	if o.Program == "" {
+		return l.sorted()
+	}
+	e, why := l.resolve(o.Program)
+	switch {
+	case e == nil && why == "":
+		l.find(executable.RuleNotFound, o.Program, "it is a folder, and the handler names a program", "let `handler:` name the program in it")
+	case e == nil:
+		l.find(executable.RuleNotFound, o.Program, "the handler names it, and it is not in the code", "build it into the folder that `code:` names")
+	default:
+		if err := l.program(o.Program, e); err != nil {
+			l.find(executable.RuleNotFound, o.Program, fmt.Sprintf("it can't be read: %v", err), "make it readable")
+		}
+	}
+	return l.sorted()
 }
 
 // Waive parts findings into those that stand and those whose rules are waived.

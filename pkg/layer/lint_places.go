@@ -175,7 +175,14 @@ func (l *linter) manifests() {
 		default:
 			continue
 		}
-		data, err := l.tree.entries[name].read()
+		e, why := l.resolve(name)
+		if e == nil {
+			if why == "" {
+				l.find(executable.RuleManifest, name, "it is a link to a folder", "pack the file itself")
+			}
+			continue // a link that leads nowhere is told as one
+		}
+		data, err := e.read()
 		if err == nil {
 			_, err = parse(data) // an unknown key is a warning, and no reason to stop
 		}
@@ -191,11 +198,53 @@ func isManifest(name, kind string) bool {
 	return ok && !strings.Contains(rest, "/") && path.Ext(rest) == ".json"
 }
 
-// folders finds folders in the place of a program that have no program of their name in them.
-func (l *linter) folders() {
-	if l.isFolder("language-runtime") && l.tree.entries["language-runtime/language-runtime"] == nil {
-		l.noProgram("language-runtime", "language-runtime")
+const languageRuntime = "language-runtime"
+
+// languageRuntime reads which command starts it, if its manifest names one, and finds what keeps it from being started.
+func (l *linter) languageRuntime() {
+	if l.o.Client {
+		l.noLanguageRuntime()
 	}
+	if e, _ := l.resolve(languageRuntime + ".json"); e != nil {
+		if data, err := e.read(); err == nil {
+			spoken, _, _ := manifest.ParseRuntime(data) // what is wrong with it is told already
+			l.command = spoken.Command
+		}
+	}
+	if len(l.command) > 0 {
+		l.commandProgram(l.command[0])
+		return
+	}
+	if l.isFolder(languageRuntime) && l.tree.entries[languageRuntime+"/"+languageRuntime] == nil {
+		l.noProgram(languageRuntime, languageRuntime)
+	}
+}
+
+// noLanguageRuntime finds one that would be started in the place of AWS's own client.
+func (l *linter) noLanguageRuntime() {
+	for _, place := range []string{languageRuntime, languageRuntime + ".json"} {
+		if l.tree.entries[place] != nil || l.isFolder(place) || l.inLayers(place) {
+			l.find(RuleClient, place, "a layer brings a language runtime, and the bootstrap would start that one and not AWS's own client, as runtime: managed says",
+				"pack that layer from a project with `runtime: managed`, or say here the runtime that it brings")
+			return
+		}
+	}
+}
+
+// commandProgram asks whether the program of a command is there. Of one in the function's code nothing is known here.
+func (l *linter) commandProgram(program string) {
+	const place = languageRuntime + ".json"
+	inCode := strings.HasPrefix(path.Clean(program), "/var/task/")
+	if _, known := findTarget(l.o.Target); inCode || !known || interpreterPath(l.o.Target, program) != "" || l.inOpt(program) {
+		return
+	}
+	if inLayer, ok := strings.CutPrefix(path.Clean(program), "/opt/"); ok {
+		if l.o.Layers != nil {
+			l.find(executable.RuleNotFound, place, fmt.Sprintf("its command starts %s, and no layer has that program", program), "pack it, executable, as "+inLayer)
+		}
+		return
+	}
+	l.missingInterpreter(place, program)
 }
 
 func (l *linter) noProgram(folder, name string) {

@@ -64,6 +64,12 @@ func (l *linter) program(name string, e *entry) error {
 
 // isStarted says whether Lambda or the bootstrap starts the file, a file that a link in such a place leads to as well.
 func (l *linter) isStarted(name string) bool {
+	if name == l.o.Program {
+		return true
+	}
+	if place, ok := strings.CutPrefix(name, languageRuntime); ok && len(l.command) > 0 && (place == "" || place == "/"+languageRuntime) {
+		return l.command[0] == "/opt/"+name // the rest is what the command is given, a jar for example
+	}
 	if strings.HasPrefix(name, "bin/") {
 		return isProgramPlace(name) && l.tree.entries[name].mode&0o111 != 0
 	}

@@ -28,6 +28,7 @@ type Meta struct {
 	Middlewares []string `json:"middlewares"`
 	SorVersion  string   `json:"sorVersion"`
 	Waived      []string `json:"waived,omitempty"` // lint rules; with "size" a zip may be larger than AWS takes directly
+	Code        bool     `json:"code,omitempty"`   // it is no layer but the function's code
 }
 
 // Manifest says everything that is in a layer. It holds no time: the same files give the same manifest.
@@ -135,6 +136,10 @@ func (t *Tree) WriteFiles(dir, name string, meta Meta, progress func(done, total
 func checkZip(size int64, meta Meta) error {
 	if size <= MaxZip || slices.Contains(meta.Waived, RuleSize) {
 		return nil
+	}
+	if meta.Code {
+		return &LimitError{What: "the zip of the function's code", Size: size, Limit: MaxZip, Unit: "bytes",
+			Fix: "pack less, or waive `size` and upload the zip by S3 (aws lambda update-function-code --s3-bucket … --s3-key …)"}
 	}
 	return &LimitError{What: "the layer's zip", Size: size, Limit: MaxZip, Unit: "bytes",
 		Fix: "pack less, or waive `size` and upload the zip by S3 (aws lambda publish-layer-version --content S3Bucket=…,S3Key=…)"}

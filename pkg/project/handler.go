@@ -43,7 +43,9 @@ func (p *Project) CheckHandler() error {
 // handlerStem is the handler's file without its ending; "" where none can be looked for.
 func (p *Project) handlerStem() string {
 	h := p.Handler
-	switch p.Runtime {
+	switch p.language() {
+	case Executable:
+		return h
 	case "node": // the first dot of the last part: app.orders.handler is in app.js
 		dir, base := path.Split(h)
 		base, _, _ = strings.Cut(base, ".")
@@ -66,11 +68,11 @@ func (p *Project) handlerStem() string {
 // handlerFiles are the names that the language runtime would look for, slash paths in the code.
 func (p *Project) handlerFiles(stem string) []string {
 	var names []string
-	for _, ending := range endings[p.Runtime] {
+	for _, ending := range endings[p.language()] {
 		names = append(names, stem+ending)
 	}
-	switch p.Runtime {
-	case "node", "bash":
+	switch p.language() {
+	case Executable, "node", "bash":
 		names = append(names, stem)
 	case "python":
 		names = append(names, stem+"/__init__.py", stem+".pyc", stem+".so")
@@ -103,12 +105,12 @@ func isFile(root, name string) bool {
 // inLibraries says whether the handler may be a package: of the code's own libraries, or of a layer that has libraries
 // for the language.
 func (p *Project) inLibraries(stem string) bool {
-	if p.Runtime == "node" {
+	if p.language() == "node" {
 		if _, err := os.Stat(filepath.Join(p.Code, "node_modules", path.Base(stem))); err == nil {
 			return true
 		}
 	}
-	folder := libraries[p.Runtime]
+	folder := libraries[p.language()]
 	if folder == "" {
 		return false
 	}
@@ -169,8 +171,8 @@ func (p *Project) handlerHint(stem string) string {
 	there := names(filepath.Join(p.Code, filepath.FromSlash(dir)))
 	var stems []string
 	for _, name := range there {
-		if ending := path.Ext(name); slices.Contains(endings[p.Runtime], ending) {
-			stems = append(stems, strings.TrimSuffix(name, ending))
+		if ending := path.Ext(name); p.Runtime == Executable || slices.Contains(endings[p.language()], ending) {
+			stems = append(stems, p.stemOf(name))
 		}
 	}
 	if near := spelling.Nearest(path.Base(stem), stems); near != "" {
@@ -179,8 +181,16 @@ func (p *Project) handlerHint(stem string) string {
 	return "there is " + listing(there)
 }
 
+// stemOf is how a handler names a file of the code.
+func (p *Project) stemOf(name string) string {
+	if p.Runtime == Executable {
+		return name
+	}
+	return strings.TrimSuffix(name, path.Ext(name))
+}
+
 // HasOwnBootstrap says whether the code has a file bootstrap, which Lambda would start in place of the layer's.
 func (p *Project) HasOwnBootstrap() bool {
-	info, err := os.Stat(filepath.Join(p.Code, "bootstrap"))
+	info, err := os.Stat(filepath.Join(p.Code, bootstrap))
 	return err == nil && info.Mode().IsRegular()
 }

@@ -38,6 +38,8 @@ func TestHandlerThere(t *testing.T) {
 		{"bash", "handler.sh.hello", "handler.sh"},
 		{"./rt", "anything", "nothing"},
 		{"provided", "anything.at.all", "nothing"},
+		{"go", "hello", "main.go"},
+		{"executable", "bin/hello", "bin/hello"},
 	}
 	for _, test := range tests {
 		dir := write(t, files{"sor.yaml": "runtime: " + test.runtime + "\nhandler: " + test.handler + "\n", "function/" + test.file: "", "rt": ""})
@@ -59,6 +61,10 @@ func TestHandlerNotThere(t *testing.T) {
 	}{
 		{"node", "nofile.hello", files{"function/handler.js": ""},
 			"2:10 handler is \"nofile.hello\"; there is no nofile.js, nofile.mjs, nofile.cjs, nofile in function/\nthere is handler.js"},
+		{"executable", "helo", files{"function/hello": "", "function/lib.so": ""},
+			"2:10 handler is \"helo\"; there is no helo in function/\ndid you mean hello?"},
+		{"executable", "target/release/hello", files{"function/hello": ""},
+			"2:10 handler is \"target/release/hello\"; there is no target/release/hello in function/\nthere is nothing in it"},
 		{"node", "handlr.hello", files{"function/handler.mjs": ""},
 			"2:10 handler is \"handlr.hello\"; there is no handlr.js, handlr.mjs, handlr.cjs, handlr in function/\ndid you mean handler.hello?"},
 		{"node", "Handler.hello", files{"function/handler.js": ""}, // told on file systems without case too

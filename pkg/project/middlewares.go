@@ -51,29 +51,35 @@ func (d *decoder) middleware(at *yaml.Node, written string) (Middleware, bool) {
 		return Middleware{}, false
 	}
 	own := "middlewares/" + ref.Name
-	if !ref.BuiltIn && len(d.project.Layers) == 0 && d.project.Extra == "" && d.values["layers"] == nil && d.values["extra"] == nil && d.isThere(own) {
+	if !ref.BuiltIn && d.noLayers() && d.isThere(own) {
 		d.wrong(at, "did you mean ./"+own+"?", "middlewares: %s is one of a layer, and there are no layers", ref.Name)
 		return Middleware{}, false
 	}
 	return Middleware{Name: ref.Name, Optional: ref.Optional, BuiltIn: ref.BuiltIn}, true
 }
 
-// ownMiddleware reads an entry that is a file or folder of this project. Its name is the file's.
+// ownMiddleware reads an entry that is a file or folder of this project.
 func (d *decoder) ownMiddleware(at *yaml.Node, written string, optional bool) (Middleware, bool) {
-	path, info := d.existing(at, "middlewares", written)
+	name, path, ok := d.ownProgram(at, "middlewares", written)
+	return Middleware{Name: name, Path: path, Optional: optional}, ok
+}
+
+// ownProgram reads an entry of middlewares or sidecars that is a file or folder of this project. Its name is the file's.
+func (d *decoder) ownProgram(at *yaml.Node, key, written string) (name, path string, ok bool) {
+	path, info := d.existing(at, key, written)
 	if info == nil {
-		return Middleware{}, false
+		return "", "", false
 	}
-	name := filepath.Base(path)
+	name = filepath.Base(path)
 	if err := manifest.CheckName(name); err != nil {
-		d.wrong(at, "rename the file", "middlewares: %v", err)
-		return Middleware{}, false
+		d.wrong(at, "rename the file", "%s: %v", key, err)
+		return "", "", false
 	}
 	if info.IsDir() && !holdsProgram(path, name) {
-		d.wrong(at, "put Go source in it, or an executable "+name, "middlewares: %s is a folder with neither Go source nor a program %s in it", written, name)
-		return Middleware{}, false
+		d.wrong(at, "put Go source in it, or an executable "+name, "%s: %s is a folder with neither Go source nor a program %s in it", key, written, name)
+		return "", "", false
 	}
-	return Middleware{Name: name, Path: path, Optional: optional}, true
+	return name, path, true
 }
 
 // holdsProgram says whether a folder can be a middleware: by Go source in it, or by a file of its name.
@@ -89,38 +95,65 @@ func (d *decoder) isThere(written string) bool {
 	return err == nil
 }
 
-// sidecars reads `sidecars`, names of programs in the layers.
+// sidecars reads `sidecars`. It comes after layers and extra, which say where a name may be.
 func (d *decoder) sidecars() {
 	entries, there := d.list("sidecars")
 	d.project.HasSidecars = there
 	seen := map[string]int{}
 	for _, at := range entries {
-		name, ok := d.entry("sidecars", at)
+		written, ok := d.entry("sidecars", at)
 		if !ok {
 			continue
 		}
-		if err := manifest.CheckName(name); err != nil {
-			d.wrong(at, "a sidecar is a file of sidecars/ in a layer or in the folder that `extra` names", "sidecars: %v", err)
-			continue
+		s, ok := d.sidecar(at, strings.TrimSpace(written))
+		switch {
+		case !ok:
+		case seen[s.Name] > 0:
+			d.wrong(at, "", "sidecars: %s is listed twice, first in line %d", s.Name, seen[s.Name])
+		default:
+			seen[s.Name] = at.Line
+			d.project.Sidecars = append(d.project.Sidecars, s)
 		}
-		if seen[name] > 0 {
-			d.wrong(at, "", "sidecars: %s is listed twice, first in line %d", name, seen[name])
-			continue
-		}
-		seen[name] = at.Line
-		d.project.Sidecars = append(d.project.Sidecars, name)
 	}
+}
+
+// sidecar reads one entry: ./PATH of this project or NAME of a layer, with ? when the function works without it.
+func (d *decoder) sidecar(at *yaml.Node, written string) (Sidecar, bool) {
+	path, optional := strings.CutSuffix(written, "?")
+	if isPath(path) {
+		name, place, ok := d.ownProgram(at, "sidecars", path)
+		return Sidecar{Name: name, Path: place, Optional: optional}, ok
+	}
+	own := "sidecars/" + path
+	if err := manifest.CheckName(path); err != nil {
+		hint := "a file or folder of this project is ./PATH; a name is one of a layer"
+		if strings.Contains(path, "/") && d.isThere(path) {
+			hint = "did you mean ./" + written + "?"
+		}
+		d.wrong(at, hint, "sidecars: %v", err)
+		return Sidecar{}, false
+	}
+	if d.noLayers() && d.isThere(own) {
+		d.wrong(at, "did you mean ./"+own+"?", "sidecars: %s is one of a layer, and there are no layers", path)
+		return Sidecar{}, false
+	}
+	return Sidecar{Name: path, Optional: optional}, true
+}
+
+// noLayers says that a name can be nowhere.
+func (d *decoder) noLayers() bool {
+	return len(d.project.Layers) == 0 && d.project.Extra == "" && d.values["layers"] == nil && d.values["extra"] == nil
 }
 
 // withoutOpenRuntime refuses what nobody would start, or pack, for a function with its own bootstrap.
 func (d *decoder) withoutOpenRuntime() {
 	p := d.project
-	if p.Runtime != provided {
+	if p.Runtime != Provided {
 		return
 	}
 	for key, used := range map[string]bool{"middlewares": len(p.Middlewares) > 0, "sidecars": len(p.Sidecars) > 0, "extra": p.Extra != ""} {
 		if used {
-			d.wrong(d.values[key], "remove the key, or take a runtime of the open runtime: node, python, ruby, bash",
+			d.wrong(d.values[key], "remove the key, or take a runtime of the open runtime: "+strings.Join(runtimes[:len(runtimes)-1], ", "),
 				"%s: runtime: provided starts the function's own bootstrap, without the open runtime", key)
 		}
 	}

@@ -123,7 +123,7 @@ func (d *decoder) code() {
 
 // notCode lists what of the project's folder is no code of the function.
 func (d *decoder) notCode() []string {
-	list := []string{".git", "dist", "middlewares", fileName}
+	list := []string{".git", "dist", "middlewares", "sidecars", fileName}
 	for _, path := range []string{d.project.Extra, d.project.RuntimePath} {
 		rel, err := filepath.Rel(d.project.Dir, path)
 		if path == "" || err != nil || rel == "." || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
@@ -170,7 +170,7 @@ func isProject(path string) bool {
 func (d *decoder) layers() {
 	entries, _ := d.list("layers")
 	most, why := maxLayers-1, "Lambda allows 5, and one is this project's own"
-	if d.project.Runtime == provided {
+	if d.project.Runtime == Provided {
 		most, why = maxLayers, "Lambda allows 5"
 	}
 	seen := map[string]int{}

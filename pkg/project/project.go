@@ -36,11 +36,18 @@ type Middleware struct {
 	BuiltIn  bool
 }
 
+// A Sidecar is one entry of `sidecars`.
+type Sidecar struct {
+	Name     string
+	Path     string // absolute, of one of this project; "" for one in the layers
+	Optional bool   // the function works without it
+}
+
 // A Project is what sor.yaml says, with the defaults of what it does not say.
 type Project struct {
 	Dir          string // absolute, holds sor.yaml
 	Name         string
-	Runtime      string // node, python, ruby, bash, provided, or the path as it is written
+	Runtime      string // node, python, ruby, bash, go, executable, managed, provided, or the path as it is written
 	RuntimePath  string // absolute, of a language runtime of this project
 	Target       string // Lambda runtime identifier
 	Handler      string
@@ -53,7 +60,7 @@ type Project struct {
 	HasMiddlewares bool // the key is there: an empty list is a decision
 	Middlewares    []Middleware
 	HasSidecars    bool
-	Sidecars       []string
+	Sidecars       []Sidecar
 	Layers         []string // absolute paths of zips or folders, in Lambda's order
 	Extra          string   // absolute folder that joins the project's layer, or ""
 

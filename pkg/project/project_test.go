@@ -102,7 +102,7 @@ environment: { TABLE_NAME: orders, PORT: 8080, ON: true, RATIO: 1.50, DAY: 2026-
 			{Name: "audit", Optional: true},
 			{Name: "sor:http", BuiltIn: true},
 		},
-		HasSidecars: true, Sidecars: []string{"proxy"},
+		HasSidecars: true, Sidecars: []project.Sidecar{{Name: "proxy"}},
 		Layers: []string{filepath.Join(filepath.Dir(dir), "platform.zip"), filepath.Join(dir, "vendored")},
 		Extra:  filepath.Join(dir, "layer"),
 		Memory: 1024, Timeout: 30, Tmp: 1024,
@@ -156,15 +156,23 @@ func TestLoadCases(t *testing.T) {
 			func(p *project.Project) bool { return len(p.Layers) == 5 }},
 		{"code is the project less what is none", files{"sor.yaml": least, "handler.js": ""},
 			func(p *project.Project) bool {
-				return p.Code == p.Dir && cmp.Equal(p.CodeExcludes, []string{".git", "dist", "middlewares", "sor.yaml"})
+				return p.Code == p.Dir && cmp.Equal(p.CodeExcludes, []string{".git", "dist", "middlewares", "sidecars", "sor.yaml"})
 			}},
 		{"and less extra and a language runtime", files{"sor.yaml": "runtime: ./rt\nhandler: x\nextra: parts/layer\ncode: .\n", "rt/": "", "parts/layer/": ""},
 			func(p *project.Project) bool {
 				return p.RuntimePath == filepath.Join(p.Dir, "rt") &&
-					cmp.Equal(p.CodeExcludes, []string{".git", "dist", "middlewares", "sor.yaml", "parts/layer", "rt", "rt.json"})
+					cmp.Equal(p.CodeExcludes, []string{".git", "dist", "middlewares", "sidecars", "sor.yaml", "parts/layer", "rt", "rt.json"})
 			}},
 		{"extra from elsewhere", files{"sor.yaml": least + "extra: ../layer\n", "../layer/": ""},
-			func(p *project.Project) bool { return len(p.CodeExcludes) == 4 }},
+			func(p *project.Project) bool { return len(p.CodeExcludes) == 5 }},
+		{"sidecars of this project and of a layer", files{"sor.yaml": least + "layers: [a]\nsidecars: [\"./sidecars/proxy?\", agent]\n", "a/": "", "sidecars/proxy/main.go": ""},
+			func(p *project.Project) bool {
+				return cmp.Equal(p.Sidecars, []project.Sidecar{{Name: "proxy", Path: filepath.Join(p.Dir, "sidecars", "proxy"), Optional: true}, {Name: "agent"}})
+			}},
+		{"a program of the code", files{"sor.yaml": "runtime: executable\nhandler: bin/hello\n", "function/bin/hello": ""},
+			func(p *project.Project) bool { return p.HasProgram() && p.CheckHandler() == nil }},
+		{"AWS's own client", files{"sor.yaml": "runtime: managed\ntarget: python3.13\nhandler: app.hello\n", "function/app.py": ""},
+			func(p *project.Project) bool { return !p.HasProgram() && p.CheckHandler() == nil }},
 		{"a file named function", files{"sor.yaml": least, "function": ""}, func(p *project.Project) bool { return p.Code == p.Dir }},
 		{"a middleware of extra", files{"sor.yaml": least + "extra: layer\nmiddlewares: [redact]\n", "layer/": "", "middlewares/redact": ""},
 			func(p *project.Project) bool { return p.Middlewares[0].Path == "" }},

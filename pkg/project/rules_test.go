@@ -11,7 +11,7 @@ import (
 	"github.com/serverless/open-runtime/pkg/project"
 )
 
-const runtimesHint = "there are node, python, ruby, bash, provided, and ./PATH for a language runtime of this project"
+const runtimesHint = "there are node, python, ruby, bash, go, executable, managed, provided, and ./PATH for a language runtime of this project"
 
 // around is a project in which most places are there.
 var around = files{
@@ -30,7 +30,8 @@ func TestRules(t *testing.T) {
 		{"runtime: ''" + rest, "1:10 runtime has no value\nremove the key, or give it a value"},
 		{"runtime: [node]" + rest, "1:10 runtime is a list; it must be a text"},
 		{"runtime: !Ref node" + rest, "1:10 runtime has the tag \"!Ref\", and tags are not understood here\nwrite the value itself"},
-		{"runtime: rust" + rest, "1:10 there is no runtime \"rust\"\n" + runtimesHint},
+		{"runtime: rust" + rest, "1:10 there is no runtime \"rust\"\ndid you mean executable?"},
+		{"runtime: perl" + rest, "1:10 there is no runtime \"perl\"\n" + runtimesHint},
 		{"runtime: nodejs22.x" + rest, "1:10 there is no runtime \"nodejs22.x\"\ndid you mean `target: nodejs22.x` (and `runtime: node`)?"},
 		{"runtime: nodejs18.x" + rest, "1:10 there is no runtime \"nodejs18.x\"\ndid you mean `runtime: node`? nodejs18.x is a target: AWS deprecated nodejs18.x on 2025-09-01; take nodejs24.x"},
 		{"runtime: python3.13" + rest, "1:10 there is no runtime \"python3.13\"\ndid you mean `target: python3.13` (and `runtime: python`)?"},
@@ -39,12 +40,9 @@ func TestRules(t *testing.T) {
 		{"runtime: TypeScript" + rest, "1:10 there is no runtime \"TypeScript\"\ndid you mean node?"},
 		{"runtime: Node" + rest, "1:10 there is no runtime \"Node\"\ndid you mean node?"},
 		{"runtime: pyhton" + rest, "1:10 there is no runtime \"pyhton\"\ndid you mean python?"},
-		{"runtime: go1.x" + rest, "1:10 there is no runtime \"go1.x\"\nruntime: go, a Go program that sor builds, comes with a later version\na program that speaks the Runtime API itself runs with `runtime: provided`, named bootstrap in the code"},
-		{"runtime: golang" + rest, "1:10 there is no runtime \"golang\"\nruntime: go, a Go program that sor builds, comes with a later version\na program that speaks the Runtime API itself runs with `runtime: provided`, named bootstrap in the code"},
-		{"runtime: java21" + rest, "1:10 there is no runtime \"java21\"\nruntime: managed, AWS's own client of the target, comes with a later version\na program that speaks the Runtime API itself runs with `runtime: provided`, named bootstrap in the code"},
-		{"runtime: go" + rest, "1:10 runtime: go, a Go program that sor builds, comes with a later version\na program that speaks the Runtime API itself runs with `runtime: provided`, named bootstrap in the code"},
-		{"runtime: executable" + rest, "1:10 runtime: executable, a program that was built before, comes with a later version\na program that speaks the Runtime API itself runs with `runtime: provided`, named bootstrap in the code"},
-		{"runtime: managed" + rest, "1:10 runtime: managed, AWS's own client of the target, comes with a later version\na program that speaks the Runtime API itself runs with `runtime: provided`, named bootstrap in the code"},
+		{"runtime: go1.x" + rest, "1:10 there is no runtime \"go1.x\"\ndid you mean `runtime: go`? go1.x is a target: there is no target \"go1.x\"; there are nodejs24.x, nodejs22.x, python3.13, provided.al2023"},
+		{"runtime: golang" + rest, "1:10 there is no runtime \"golang\"\ndid you mean go?"},
+		{"runtime: java21" + rest, "1:10 there is no runtime \"java21\"\ndid you mean `runtime: managed`? java21 is a target: there is no target \"java21\"; there are nodejs24.x, nodejs22.x, python3.13, provided.al2023"},
 		{"runtime: ./onw" + rest, "1:10 runtime: there is no ./onw\ndid you mean ./own?"},
 		{"runtime: rt/main" + rest, "1:10 there is no runtime \"rt/main\"\ndid you mean ./rt/main?"},
 		{"runtime: ." + rest, "1:10 runtime is the project itself, or a folder around it\nname a folder in it"},
@@ -61,6 +59,15 @@ func TestRules(t *testing.T) {
 		{"runtime: node\nhandler: my handler.hello", "2:10 handler is \"my handler.hello\"; Lambda allows 128 characters and no spaces"},
 		{"runtime: node\nhandler: " + strings.Repeat("x", 50) + "." + strings.Repeat("x", 80), "2:10 handler is \"" + strings.Repeat("x", 50) + "." + strings.Repeat("x", 9) + "…\"; Lambda allows 128 characters and no spaces"},
 
+		// go, executable, managed
+		{"runtime: go", "1:1 the key handler is missing\nas in `handler: hello`: the name of the program in /var/task"},
+		{"runtime: go\nhandler: bootstrap\nname: hello", "2:10 handler is \"bootstrap\"; Lambda would start /var/task/bootstrap itself, and the open runtime would silently not be there\nname it after what it does: `handler: hello`"},
+		{"runtime: executable\nhandler: ./bin/hello", "2:10 handler is \"./bin/hello\"; runtime: executable needs the name of the program in /var/task\ndid you mean bin/hello?"},
+		{"runtime: executable\nhandler: /var/task/hello", "2:10 handler is \"/var/task/hello\"; runtime: executable needs the name of the program in /var/task\ndid you mean hello?"},
+		{"runtime: go\nhandler: ../hello", "2:10 handler is \"../hello\"; runtime: go needs the name of the program in /var/task"},
+		{"runtime: managed" + rest, "1:10 runtime: managed needs a target\nas in `target: nodejs24.x`: it is the client of Node, Python, Ruby, Java or .NET that AWS starts there"},
+		{"runtime: managed\ntarget: provided.al2023" + rest, "2:9 target is provided.al2023, which has no client of AWS's own; runtime: managed runs that of the target\nas in `target: nodejs24.x`: it is the client of Node, Python, Ruby, Java or .NET that AWS starts there\na program that speaks the Runtime API itself is `runtime: executable` or `runtime: go`"},
+		{"runtime: managed\ntarget: python3.13\nhandler: hello", "3:10 handler is \"hello\"; python needs MODULE.FUNCTION, as in handler.hello"},
 		// target, architecture, name, image
 		{least + "target: nodejs18.x", "3:9 AWS deprecated nodejs18.x on 2025-09-01; take nodejs24.x"},
 		{least + "target: nodejs22", "3:9 there is no target \"nodejs22\"; there are nodejs24.x, nodejs22.x, python3.13, provided.al2023\ndid you mean nodejs22.x?"},
@@ -142,7 +149,11 @@ func TestRules(t *testing.T) {
 		{least + "middlewares: [./middlewares/redact, './other/redact?']", "3:37 middlewares: redact is listed twice, first in line 3"},
 		{least + "middlewares: [audit.json]", "3:15 middlewares: \"audit.json\" is no name: .json and .wasm are what belongs to a middleware\na file or folder of this project is ./PATH; a name is one of a layer"},
 		{least + "middlewares:\n  - name: redact", "4:5 middlewares: an entry is keys with values; it must be a text"},
-		{least + "sidecars: [./proxy]", "3:12 sidecars: \"./proxy\" is no name: letters, digits, dot, dash and underscore, 64 at most, a letter or digit first\na sidecar is a file of sidecars/ in a layer or in the folder that `extra` names"},
+		{least + "sidecars: [./proxy]", "3:12 sidecars: there is no ./proxy\nthis folder has a, b, c, d, e, empty, file, layer, middlewares, notzip.zip, other, own, …"},
+		{least + "sidecars: [middlewares/redact]", "3:12 sidecars: \"middlewares/redact\" is no name: letters, digits, dot, dash and underscore, 64 at most, a letter or digit first\ndid you mean ./middlewares/redact?"},
+		{least + "sidecars: [\"sor:x?\"]", "3:12 sidecars: \"sor:x\" is no name: letters, digits, dot, dash and underscore, 64 at most, a letter or digit first\na file or folder of this project is ./PATH; a name is one of a layer"},
+		{least + "sidecars: [./empty]", "3:12 sidecars: ./empty is a folder with neither Go source nor a program empty in it\nput Go source in it, or an executable empty"},
+		{least + "sidecars: [./middlewares/redact, \"redact?\"]", "3:34 sidecars: redact is listed twice, first in line 3"},
 		{least + "sidecars: [a, a]", "3:15 sidecars: a is listed twice, first in line 3"},
 
 		// code, extra, interpreters
@@ -156,9 +167,9 @@ func TestRules(t *testing.T) {
 
 		// provided
 		{"runtime: provided\nmiddlewares: [audit]\nsidecars: [s]\nextra: layer",
-			"2:14 middlewares: runtime: provided starts the function's own bootstrap, without the open runtime\nremove the key, or take a runtime of the open runtime: node, python, ruby, bash\n" +
-				"3:11 sidecars: runtime: provided starts the function's own bootstrap, without the open runtime\nremove the key, or take a runtime of the open runtime: node, python, ruby, bash\n" +
-				"4:8 extra: runtime: provided starts the function's own bootstrap, without the open runtime\nremove the key, or take a runtime of the open runtime: node, python, ruby, bash"},
+			"2:14 middlewares: runtime: provided starts the function's own bootstrap, without the open runtime\nremove the key, or take a runtime of the open runtime: node, python, ruby, bash, go, executable, managed\n" +
+				"3:11 sidecars: runtime: provided starts the function's own bootstrap, without the open runtime\nremove the key, or take a runtime of the open runtime: node, python, ruby, bash, go, executable, managed\n" +
+				"4:8 extra: runtime: provided starts the function's own bootstrap, without the open runtime\nremove the key, or take a runtime of the open runtime: node, python, ruby, bash, go, executable, managed"},
 	}
 	for _, test := range tests {
 		list := files{"sor.yaml": test.yaml}

@@ -3,35 +3,35 @@ package project
 // runtime and handler: which language runtime, and the shape of the handler that it needs.
 
 import (
+	"io/fs"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/serverless/open-runtime/internal/spelling"
 )
 
-// provided is the runtime of a function that brings its own bootstrap.
-const provided = "provided"
+// Runtimes that are no language runtime of the open runtime's own.
+const (
+	Go         = "go"         // a Go program in the code, which sor builds
+	Executable = "executable" // a program in the code that was built before
+	Managed    = "managed"    // AWS's own client of the target
+	Provided   = "provided"   // the function's own bootstrap, without the open runtime
+)
 
-var runtimes = []string{"node", "python", "ruby", "bash", provided}
+var runtimes = []string{"node", "python", "ruby", "bash", Go, Executable, Managed, Provided}
 
-// later are runtimes that are decided and not built.
-var later = map[string]string{
-	"go":         "runtime: go, a Go program that sor builds, comes with a later version",
-	"executable": "runtime: executable, a program that was built before, comes with a later version",
-	"managed":    "runtime: managed, AWS's own client of the target, comes with a later version",
-}
-
-// hintLater is what works already.
-const hintLater = "a program that speaks the Runtime API itself runs with `runtime: provided`, named bootstrap in the code"
-
-// languages are what people call the runtimes.
+// languages are what people call the runtimes. A program in a language that is none of them is built by its own tools.
 var languages = map[string]string{
 	"nodejs": "node", "node.js": "node", "js": "node", "javascript": "node", "ts": "node", "typescript": "node",
 	"python3": "python", "py": "python", "rb": "ruby", "sh": "bash", "shell": "bash", "zsh": "bash",
-	"golang": "go", "custom": provided,
+	"golang": Go, "rust": Executable, "c": Executable, "c++": Executable, "cpp": Executable, "zig": Executable, "binary": Executable,
+	"java": Managed, "kotlin": Managed, "dotnet": Managed, "c#": Managed, "csharp": Managed, "custom": Provided,
 }
 
 // identifiers tell a Lambda runtime identifier by its language.
@@ -42,9 +42,9 @@ var identifiers = []struct {
 	{regexp.MustCompile(`^nodejs\d+\.x$`), "node"},
 	{regexp.MustCompile(`^python\d\.\d+$`), "python"},
 	{regexp.MustCompile(`^ruby\d\.\d+$`), "ruby"},
-	{regexp.MustCompile(`^provided\.al\d+$`), provided},
-	{regexp.MustCompile(`^go1\.x$`), "go"},
-	{regexp.MustCompile(`^(java\d+(\.al2)?|dotnet(core)?\d+(\.\d)?)$`), "managed"},
+	{regexp.MustCompile(`^provided\.al\d+$`), Provided},
+	{regexp.MustCompile(`^go1\.x$`), Go},
+	{regexp.MustCompile(`^(java\d+(\.al2)?|dotnet(core)?\d+(\.\d)?)$`), Managed},
 }
 
 // isIdentifier says whether a word has the form of a Lambda runtime identifier. Of those that are not to be had, another
@@ -61,7 +61,7 @@ func isIdentifier(word string) bool {
 // languageOf gives the runtime that a word is the name of, in any case of letters, or "".
 func languageOf(word string) string {
 	word = strings.ToLower(word)
-	if slices.Contains(runtimes, word) || later[word] != "" {
+	if slices.Contains(runtimes, word) {
 		return word
 	}
 	return languages[word]
@@ -84,8 +84,6 @@ func (d *decoder) runtime() {
 			p.RuntimePath = path
 			d.notProject(at, "runtime", path)
 		}
-	case later[word] != "":
-		d.wrong(at, hintLater, "%s", later[word])
 	default:
 		var hint string
 		p.Runtime, hint = d.meantRuntime(word)
@@ -108,8 +106,6 @@ func (d *decoder) meantRuntime(word string) (runtime, hint string) {
 		runtime = spelling.Nearest(word, runtimes)
 	}
 	switch {
-	case later[runtime] != "":
-		return "", later[runtime] + "\n" + hintLater
 	case runtime != "":
 		return runtime, "did you mean " + runtime + "?"
 	case strings.Contains(word, "/"):
@@ -120,9 +116,7 @@ func (d *decoder) meantRuntime(word string) (runtime, hint string) {
 
 // meantTarget is the hint for a Lambda runtime identifier where the language runtime belongs.
 func (d *decoder) meantTarget(id, runtime string) (string, string) {
-	if later[runtime] != "" {
-		return "", later[runtime] + "\n" + hintLater
-	}
+	d.meant["target"] = true
 	if err := d.checkTarget(id); err != nil {
 		return runtime, "did you mean `runtime: " + runtime + "`? " + id + " is a target: " + err.Error()
 	}
@@ -151,8 +145,10 @@ func (d *decoder) handler() {
 	if at == nil {
 		switch {
 		case d.values["handler"] != nil:
-		case p.Runtime == provided:
-			p.Handler = "bootstrap"
+		case p.Runtime == Provided:
+			p.Handler = bootstrap
+		case p.HasProgram():
+			d.missing("handler", "as in `handler: "+p.Name+"`: the name of the program in /var/task")
 		default:
 			d.missing("handler", "as in `handler: handler.hello`: hello of handler.js, handler.py, handler.rb or handler.sh")
 		}
@@ -164,15 +160,55 @@ func (d *decoder) handler() {
 		d.wrong(at, "", "handler is %s; Lambda allows %d characters and no spaces", quote(handler), maxHandler)
 		return
 	}
-	form, ours := handlerForms[p.Runtime]
-	if ours && (strings.Contains(handler, "..") || !form.form.MatchString(handler)) {
-		d.wrong(at, d.meantHandler(handler), "handler is %s; %s needs %s, as in handler.hello", quote(handler), p.Runtime, form.words)
+	if p.HasProgram() {
+		d.programHandler(at, handler)
+		return
 	}
+	form, known := handlerForms[p.language()]
+	if known && (strings.Contains(handler, "..") || !form.form.MatchString(handler)) {
+		d.wrong(at, d.meantHandler(handler), "handler is %s; %s needs %s, as in handler.hello", quote(handler), p.language(), form.words)
+	}
+}
+
+// bootstrap is the program that Lambda looks for in the code before it looks into the layers.
+const bootstrap = "bootstrap"
+
+// programHandler checks a handler that names a program in the code.
+func (d *decoder) programHandler(at *yaml.Node, handler string) {
+	switch {
+	case handler == bootstrap:
+		d.wrong(at, "name it after what it does: `handler: "+d.project.Name+"`",
+			"handler is %s; Lambda would start /var/task/bootstrap itself, and the open runtime would silently not be there", quote(handler))
+	case !fs.ValidPath(handler) || handler == ".":
+		hint := ""
+		if rest, ok := strings.CutPrefix(path.Clean(handler), "/var/task/"); ok {
+			hint = "did you mean " + rest + "?"
+		} else if clean := path.Clean(handler); fs.ValidPath(clean) && clean != "." {
+			hint = "did you mean " + clean + "?"
+		}
+		d.wrong(at, hint, "handler is %s; runtime: %s needs the name of the program in /var/task", quote(handler), d.project.Runtime)
+	}
+}
+
+// HasProgram says whether the handler names a program in the code, which speaks the Runtime API itself.
+func (p *Project) HasProgram() bool { return p.Runtime == Go || p.Runtime == Executable }
+
+// language is what finds the handler: the language runtime, or for AWS's own client that of the target.
+func (p *Project) language() string {
+	if p.Runtime != Managed {
+		return p.Runtime
+	}
+	for _, known := range identifiers {
+		if known.form.MatchString(p.Target) {
+			return known.runtime
+		}
+	}
+	return ""
 }
 
 // meantHandler guesses at a path, or a file alone.
 func (d *decoder) meantHandler(handler string) string {
-	if rest, ok := strings.CutPrefix(handler, "./"); ok && handlerForms[d.project.Runtime].form.MatchString(rest) {
+	if rest, ok := strings.CutPrefix(handler, "./"); ok && handlerForms[d.project.language()].form.MatchString(rest) {
 		return "did you mean " + rest + "?"
 	}
 	return ""

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/serverless/open-runtime/internal/spelling"
 )
 
@@ -51,6 +53,9 @@ func validName(name string) string {
 // target reads `target`; its default follows the language runtime.
 func (d *decoder) target() {
 	id, at := d.word("target")
+	if d.project.Runtime == Managed {
+		d.managedTarget(id, at)
+	}
 	if at == nil {
 		if d.values["target"] == nil && d.options.DefaultTarget != nil {
 			d.project.Target = d.options.DefaultTarget(d.project.Runtime)
@@ -69,6 +74,18 @@ func (d *decoder) target() {
 		hint = "did you mean " + near + "?"
 	}
 	d.wrong(at, hint, "%v", err)
+}
+
+// managedTarget wants a target that has a client of AWS's own: an OS-only one has none.
+func (d *decoder) managedTarget(id string, at *yaml.Node) {
+	const hint = "as in `target: nodejs24.x`: it is the client of Node, Python, Ruby, Java or .NET that AWS starts there"
+	switch {
+	case at == nil && d.values["target"] == nil && !d.meant["target"]:
+		d.wrong(d.values["runtime"], hint, "runtime: managed needs a target")
+	case strings.HasPrefix(id, Provided):
+		d.wrong(at, hint+"\na program that speaks the Runtime API itself is `runtime: executable` or `runtime: go`",
+			"target is %s, which has no client of AWS's own; runtime: managed runs that of the target", id)
+	}
 }
 
 func (d *decoder) checkTarget(id string) error {
