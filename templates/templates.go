@@ -50,7 +50,7 @@ type Project struct {
 }
 
 // Runtimes are the languages that a function can be in.
-func Runtimes() []string { return []string{"node", "python", "ruby", "bash"} }
+func Runtimes() []string { return []string{"node", "python", "ruby", "bash", "go"} }
 
 // Languages are those that there is a middleware in.
 func Languages() []string { return []string{"bash", "python", "node", "ruby", "go"} }
@@ -198,7 +198,8 @@ func execute(name string, text []byte, data any) ([]byte, error) {
 // words are what the templates spell in more than one place.
 var words = template.FuncMap{
 	"yaml":     yamlString,
-	"file":     func(runtime string) string { return "handler." + extensions[runtime] },
+	"file":     handlerFile,
+	"handler":  handlerOf,
 	"language": func(name string) string { return spoken[name] },
 	"aws": func(arch string) string {
 		if arch == "amd64" {
@@ -206,6 +207,22 @@ var words = template.FuncMap{
 		}
 		return "arm64"
 	},
+}
+
+// handlerFile is where the handler is written.
+func handlerFile(runtime string) string {
+	if runtime == "go" {
+		return "main.go"
+	}
+	return "handler." + extensions[runtime]
+}
+
+// handlerOf is the handler: a function of a file, or the program that a function in Go becomes.
+func handlerOf(runtime string) string {
+	if runtime == "go" {
+		return "hello"
+	}
+	return "handler.hello"
 }
 
 var (

@@ -15,7 +15,9 @@ import (
 )
 
 func TestProjectFiles(t *testing.T) {
-	handlers := map[string]string{"node": "handler.js", "python": "handler.py", "ruby": "handler.rb", "bash": "handler.sh"}
+	handlers := map[string][]string{
+		"node": {"handler.js"}, "python": {"handler.py"}, "ruby": {"handler.rb"}, "bash": {"handler.sh"}, "go": {"go.mod", "go.sum", "main.go"},
+	}
 	for _, runtime := range templates.Runtimes() {
 		p := templates.Project{
 			Name: "hello", Runtime: runtime, Target: "provided.al2023", Managed: runtime != "bash", Architecture: "arm64",
@@ -39,11 +41,13 @@ func TestProjectFiles(t *testing.T) {
 				t.Errorf("%s: %s is not JSON", runtime, file.Path)
 			}
 		}
-		want := []string{
-			".gitattributes", ".gitignore", "README.md", "events/hello.json", "function/" + handlers[runtime],
-			"middlewares/audit*", "middlewares/audit.event.json",
-			"middlewares/stamp.event.json", "middlewares/stamp/go.mod", "middlewares/stamp/main.go", "sor.yaml",
+		want := []string{".gitattributes", ".gitignore", "README.md", "events/hello.json"}
+		for _, name := range handlers[runtime] {
+			want = append(want, "function/"+name)
 		}
+		want = append(want,
+			"middlewares/audit*", "middlewares/audit.event.json",
+			"middlewares/stamp.event.json", "middlewares/stamp/go.mod", "middlewares/stamp/main.go", "sor.yaml")
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: files (-want +got):\n%s", runtime, diff)
 		}
@@ -85,7 +89,15 @@ func TestProjectTexts(t *testing.T) {
 	if readme := text(p, "README.md"); !strings.Contains(readme, "AWS_LAMBDA_EXEC_WRAPPER") || !strings.Contains(readme, "x86_64") {
 		t.Errorf("README.md of a managed target:\n%s", readme)
 	}
-	p.Managed, p.Middlewares = false, []templates.Middleware{{Name: "b", Language: "node"}, {Name: "a", Language: "bash"}}
+	p.Runtime, p.Target, p.Managed = "go", "provided.al2023", false
+	if yaml := text(p, "sor.yaml"); !strings.Contains(yaml, "\nhandler: hello ") || !strings.Contains(yaml, "\narchitecture: amd64 ") {
+		t.Errorf("sor.yaml of a function in Go:\n%s", yaml)
+	}
+	readme := text(p, "README.md")
+	if !strings.Contains(readme, "--handler hello ") || !strings.Contains(readme, "fileb://dist/hello-function-amd64.zip") || strings.Contains(readme, "zip -r") {
+		t.Errorf("README.md of a function in Go:\n%s", readme)
+	}
+	p.Runtime, p.Managed, p.Middlewares = "node", false, []templates.Middleware{{Name: "b", Language: "node"}, {Name: "a", Language: "bash"}}
 	if readme := text(p, "README.md"); strings.Contains(readme, "AWS_LAMBDA_EXEC_WRAPPER") {
 		t.Errorf("README.md of an OS-only target:\n%s", readme)
 	}
@@ -107,6 +119,7 @@ func TestHandlersParse(t *testing.T) {
 		"python": {"python3", "-c", "import ast; ast.parse(open('function/handler.py').read())"},
 		"ruby":   {"ruby", "-wc", "function/handler.rb"},
 		"bash":   {"bash", "-n", "function/handler.sh"},
+		"go":     {"gofmt", "-e", "function/main.go"}, // that it builds is tested through sor
 	}
 	for _, runtime := range templates.Runtimes() {
 		t.Run(runtime, func(t *testing.T) {

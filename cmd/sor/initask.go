@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"regexp"
 	"slices"
 	"strings"
@@ -24,26 +23,34 @@ func (o initOptions) chooseRuntime(ctx context.Context, screen *ui, cmd *cobra.C
 		screen.say("runtime: %s (--runtime takes %s)", defaultRuntime, known)
 		return defaultRuntime, false, nil
 	}
-	answer, err := screen.ask(ctx, cmd.InOrStdin(), fmt.Sprintf("Runtime of the function, %s [%s]: ", known, defaultRuntime))
-	switch {
-	case err != nil:
-		return "", true, err
-	case answer == "":
-		return defaultRuntime, true, nil
-	case !slices.Contains(templates.Runtimes(), answer):
-		return "", true, unknownRuntime(answer)
+	in := bufio.NewReader(cmd.InOrStdin())
+	for tries := 1; ; tries++ {
+		answer, err := screen.ask(ctx, in, fmt.Sprintf("Runtime of the function, %s [%s]: ", known, defaultRuntime))
+		switch {
+		case err != nil:
+			return "", true, err
+		case answer == "":
+			return defaultRuntime, true, nil
+		case slices.Contains(templates.Runtimes(), answer):
+			return answer, true, nil
+		case tries == mostTries:
+			return "", true, unknownRuntime(answer)
+		}
+		screen.failure(unknownRuntime(answer))
 	}
-	return answer, true, nil
 }
 
+// mostTries is how often a question is asked before sor gives up.
+const mostTries = 3
+
 // ask puts a question on the terminal and gives the line that answers it, trimmed.
-func (u *ui) ask(ctx context.Context, in io.Reader, question string) (string, error) {
+func (u *ui) ask(ctx context.Context, in *bufio.Reader, question string) (string, error) {
 	u.mu.Lock()
 	u.clearBar()
 	fmt.Fprint(u.out, question)
 	u.mu.Unlock()
 	line, err := interruptible(ctx, func() (string, error) {
-		line, err := bufio.NewReader(in).ReadString('\n')
+		line, err := in.ReadString('\n')
 		return strings.TrimSpace(line), err
 	})
 	switch {

@@ -51,7 +51,7 @@ func checkFunctionName(name string) error {
 }
 
 // systems are how targets begin, and the runtime here that runs on them.
-var systems = [][2]string{{"nodejs", "node"}, {"python", "python"}, {"ruby", "ruby"}, {"provided", "bash"}}
+var systems = [][2]string{{"nodejs", "node"}, {"python", "python"}, {"ruby", "ruby"}, {"go1", "go"}, {"provided", "bash"}}
 
 // unknownRuntime tells a target, which people write where AWS would call it a runtime, from a slip of the pen.
 func unknownRuntime(word string) error {
@@ -105,7 +105,7 @@ func checkEmpty(root, dir string) error {
 	return fail(exitUsage, "", fmt.Errorf("%s is not empty, it has %s%s: name a new folder", dir, strings.Join(names, ", "), more))
 }
 
-// programs run the handlers of a runtime.
+// programs run the handlers of a runtime; one that is not here needs none.
 var programs = map[string]string{"node": "node", "python": "python3", "ruby": "ruby", "bash": "bash"}
 
 // warnInterpreter says at once what build-layer would stop at: a middleware whose interpreter the target lacks.
@@ -116,7 +116,8 @@ func warnInterpreter(screen *ui, m templates.Middleware, runtime, target string)
 	}
 	ways := "write it in Go or bash"
 	other := layer.DefaultTarget(m.Language)
-	if _, has := layer.HasInterpreter(other, programs[runtime]); has {
+	handlers, needed := programs[runtime]
+	if _, has := layer.HasInterpreter(other, handlers); has || !needed {
 		ways += "; or take `target: " + other + "`"
 	}
 	screen.warn("middleware %s: its interpreter %s is not on %s: it runs here at most, and build-layer stops at it\n    fix: %s; or pack %s into the layer (bin/%s in the folder of `extra:`)",

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/serverless/open-runtime/internal/gobuild"
 	"github.com/serverless/open-runtime/pkg/emulator/namespace"
 )
 
@@ -48,6 +49,9 @@ func TestScripts(t *testing.T) {
 				return os.Getenv("SOR_TEST_IMAGE") != "" && engineAnswers(), nil
 			case "namespace":
 				return namespace.Available() == nil, nil
+			case "lambda-go": // what a new function in Go needs is to be had here
+				_, err := gobuild.Download(t.Context(), "github.com/aws/aws-lambda-go@v1.55.1")
+				return err == nil, nil
 			case "root":
 				return os.Getuid() == 0, nil
 			}
