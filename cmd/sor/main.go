@@ -61,7 +61,7 @@ It packs them with an open runtime into a Lambda layer, and runs that very layer
 			return screen.configure(cmd)
 		},
 	}
-	root.PersistentFlags().BoolP("quiet", "q", false, "nothing of sor itself but results, warnings and errors")
+	root.PersistentFlags().BoolP("quiet", "q", false, "nothing but results, errors and what the function logs")
 	root.PersistentFlags().BoolP("verbose", "v", false, "also the protocol on the wire and what is decided on the way")
 	root.PersistentFlags().String("cache-dir", "", "where programs and unpacked layers are kept (default: the user's cache folder)")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {

@@ -35,7 +35,7 @@ type session struct {
 	opt, task       staged
 	network         string
 	trace, json     bool
-	bare            bool // without START, END and REPORT: what runs is no function
+	bare            bool // without START, END and REPORT, as with -q: what runs is no function
 	passCredentials bool
 
 	emulator *emulator.Emulator
@@ -136,7 +136,7 @@ func (s *session) invoke(ctx context.Context, event []byte) (*emulator.Result, e
 
 // onLog prints a log line, or keeps it for --json.
 func (s *session) onLog(log frames.Log, line []byte) {
-	if s.bare && log.Source == frames.SourcePlatform {
+	if (s.bare || s.settings.Quiet && !s.json) && log.Source == frames.SourcePlatform {
 		return
 	}
 	s.mu.Lock()
@@ -163,7 +163,7 @@ func (s *session) print(stdout io.Writer, event []byte, result *emulator.Result,
 		return writeJSON(stdout, newOutcome(result, s.logs, s.stages, s.box.Name()))
 	}
 	if s.trace {
-		s.showTrace(event, s.stages)
+		s.showTrace(event, s.stages, result.Report.DurationMs)
 	}
 	if result.ErrorType != "" {
 		s.tellFunctionError(result)

@@ -1,6 +1,6 @@
 package main
 
-// --trace: each stage of an invocation, how long it took and what it made.
+// --trace: each stage of an invocation as a bar on the time it took (waterfall.go), and what it made.
 
 import (
 	"encoding/json"
@@ -40,20 +40,29 @@ func (r stageRecord) MarshalJSON() ([]byte, error) {
 
 const widestOutput = 160 // of what a stage made, in characters
 
-// showTrace prints the stages of one invocation: a waterfall whose offsets count from its beginning.
-func (u *ui) showTrace(event []byte, stages []stageRecord) {
-	u.line(u.dim("trace    start    took  stage"))
-	u.line(fmt.Sprintf("%s %7s %7s  %s", "trace ", "", "", "event             "+abridge(string(event))))
+// showTrace prints the stages of one invocation, and of init before the first: when each ran, then what each made.
+func (u *ui) showTrace(event []byte, stages []stageRecord, tookMs float64) {
+	for _, line := range waterfall(stages, tookMs, look{width: u.width(), unicode: u.colour}) {
+		u.line(line)
+	}
+	u.line(made("event", abridge(string(event))))
 	for _, s := range stages {
-		u.line(fmt.Sprintf("%s %7s %7s  %-17s %s", "trace ", micros(s.StartUs), micros(s.DurationUs), stageName(s), stageResult(s)))
+		if s.RequestID != "" || s.Output != nil {
+			u.line(made(stageName(s), stageResult(s)))
+		}
 	}
 }
 
+func made(name, what string) string { return fmt.Sprintf("trace  %-20s  %s", name, what) }
+
 func stageName(s stageRecord) string {
-	if s.Hook != "" {
-		return s.Name + " " + s.Hook
+	switch {
+	case s.Stage == "handler", s.Name == "":
+		return s.Stage
+	case s.Stage == "middleware":
+		return strings.TrimSpace(s.Name + " " + s.Hook)
 	}
-	return s.Stage
+	return strings.TrimSpace(s.Stage + " " + s.Name + " " + s.Hook)
 }
 
 func stageResult(s stageRecord) string {
@@ -71,8 +80,6 @@ func stageResult(s stageRecord) string {
 	}
 	return result
 }
-
-func micros(us int64) string { return fmt.Sprintf("%.1fms", float64(us)/1000) }
 
 // abridge gives text on one line, cut where it is too long to read.
 func abridge(text string) string {

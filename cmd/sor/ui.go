@@ -68,9 +68,25 @@ func (u *ui) detail(format string, args ...any) {
 	}
 }
 
-// warn prints a warning, also with -q: something will not work.
+// warn prints a warning unless -q, with --json too: something will not work.
 func (u *ui) warn(format string, args ...any) {
+	if u.settings.Quiet {
+		return
+	}
 	u.line(u.paint("33", "warning: ") + fmt.Sprintf(format, args...))
+}
+
+// plainWidth is how wide lines are where nobody says: in a file, in CI.
+const plainWidth = 120
+
+// width is how many characters a line may have.
+func (u *ui) width() int {
+	if file, ok := u.out.(*os.File); ok && u.tty {
+		if width, _, err := term.GetSize(int(file.Fd())); err == nil && width > 0 {
+			return width
+		}
+	}
+	return plainWidth
 }
 
 // step says what was done and how long it took.

@@ -94,7 +94,7 @@ type Trace struct {
 	RequestID  string `json:"requestId,omitempty"` // empty during init
 	Stage      string `json:"stage"`               // middleware, handler, sidecar, init
 	Kind       string `json:"kind,omitempty"`      // exec, persistent; frames, lines, proxied; of init: what was started
-	Name       string `json:"name"`                // of the middleware; the handler
+	Name       string `json:"name"`                // of the middleware or sidecar; the handler
 	Hook       string `json:"hook,omitempty"`      // before, after, error
 	StartUs    int64  `json:"startUs"`
 	DurationUs int64  `json:"durationUs"`
