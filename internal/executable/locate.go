@@ -25,7 +25,7 @@ func Locate(opt, kind, name string) (exe string, findings []Finding) {
 	if err != nil {
 		return "", []Finding{notThere(place, err)}
 	}
-	if outside(opt, place) {
+	if Outside(opt, place) {
 		return "", []Finding{{RuleSymlink, place, "it is a symlink that leads out of " + opt, "pack the program itself"}}
 	}
 	switch {
@@ -47,8 +47,8 @@ func notThere(place string, err error) Finding {
 	return Finding{RuleNotFound, place, fmt.Sprintf("it can't be read: %v", err), ""}
 }
 
-// outside says whether place, its links followed, is out of root.
-func outside(root, place string) bool {
+// Outside says whether place, its links followed, is out of root.
+func Outside(root, place string) bool {
 	real, err := filepath.EvalSymlinks(place)
 	if err != nil {
 		return true

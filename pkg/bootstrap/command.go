@@ -106,7 +106,7 @@ func (b *bootstrap) runtimeManifest(path string) (manifest.Runtime, error) {
 	wrong := func(cause, fix string) error {
 		return executable.Finding{Rule: executable.RuleManifest, Path: path, Cause: cause, Fix: fix}
 	}
-	data, err := manifest.Read(path)
+	data, err := manifest.ReadIn(b.options.Opt, path)
 	if err != nil {
 		return manifest.Runtime{}, wrong(err.Error(), "")
 	}

@@ -149,7 +149,7 @@ func (b *bootstrap) readDefaults() (manifest.Defaults, *runtimeapi.Error) {
 	wrong := func(err error) *runtimeapi.Error {
 		return &runtimeapi.Error{Type: runtimeapi.ErrorMiddleware, Message: "reading sor.json: " + err.Error()}
 	}
-	data, err := manifest.Read(filepath.Join(b.options.Opt, "sor.json"))
+	data, err := manifest.ReadIn(b.options.Opt, filepath.Join(b.options.Opt, "sor.json"))
 	if err != nil {
 		return manifest.Defaults{}, wrong(err)
 	}

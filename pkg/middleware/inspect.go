@@ -61,7 +61,7 @@ func readManifest(path, name string, o Options) (manifest.Middleware, error) {
 	wrong := func(cause, fix string) error {
 		return executable.Finding{Rule: executable.RuleManifest, Path: path, Cause: cause, Fix: fix}
 	}
-	data, err := manifest.Read(path)
+	data, err := manifest.ReadIn(o.Root, path)
 	if err != nil {
 		return manifest.DefaultMiddleware(), wrong(err.Error(), "")
 	}

@@ -58,7 +58,7 @@ func readManifest(path, name string, o Options) (manifest.Sidecar, error) {
 	wrong := func(err error, fix string) error {
 		return executable.Finding{Rule: executable.RuleManifest, Path: path, Cause: err.Error(), Fix: fix}
 	}
-	data, err := manifest.Read(path)
+	data, err := manifest.ReadIn(o.Root, path)
 	if err != nil {
 		return manifest.DefaultSidecar(), wrong(err, "")
 	}
