@@ -17,6 +17,7 @@ import (
 	"github.com/serverless/open-runtime/internal/gobuild"
 	"github.com/serverless/open-runtime/pkg/emulator/docker"
 	"github.com/serverless/open-runtime/pkg/emulator/namespace"
+	"github.com/serverless/open-runtime/pkg/project"
 )
 
 // check is one line of the doctor's.
@@ -32,7 +33,8 @@ func newDoctorCommand(screen *ui) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Say what this machine has of what sor can use",
-		Long: `Say what this machine has of what sor can use: sandboxes, Docker, Go, interpreters, the cache.
+		Long: `Say what this machine has of what sor can use: sandboxes, Docker, what the managed runtimes need, Go,
+interpreters, the cache.
 
 Exit codes: 0 a function can be invoked here, 3 no sandbox can be had.`,
 		Example: "  sor doctor\n  sor doctor --json",
@@ -60,6 +62,7 @@ func runDoctor(ctx context.Context, screen *ui, cmd *cobra.Command, asJSON bool)
 	}
 	namespaces, engine := checkNamespace(), checkDocker(ctx)
 	checks := []check{{Name: "sor", Status: "ok", Text: fmt.Sprintf("%s %s/%s", sorVersion(), runtime.GOOS, runtime.GOARCH)}, namespaces, engine}
+	checks = append(checks, w.checkManaged(ctx, engine.Status == "ok"))
 	checks = append(checks, w.checkPrograms(ctx)...)
 	checks = append(checks, checkGo(ctx, w.wd))
 	for _, name := range []string{"node", "python3", "ruby"} {
@@ -118,6 +121,29 @@ func checkDocker(ctx context.Context) check {
 	return check{"docker", "ok", "an engine answers at " + box.Engine(), ""}
 }
 
+// checkManaged says whether AWS's own clients can run here. Of the project that sor is in it is known which image that takes.
+func (w *workspace) checkManaged(ctx context.Context, engine bool) check {
+	const need = "runtime: managed runs AWS's own client, which is in the image of the target"
+	if !engine {
+		return check{"managed", "warn", need, "needed for runtime: managed only: start Docker; the namespace sandbox has no such client"}
+	}
+	p, err := w.loadProject()
+	if err != nil || p.Runtime != project.Managed {
+		return check{"managed", "ok", need + ", such as public.ecr.aws/lambda/nodejs:24; --sandbox docker pulls it", ""}
+	}
+	image := imageFor(p)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	box, err := w.newDocker(ctx, docker.Options{})
+	if err == nil {
+		err = errors.Join(box.Prepare(ctx, image), box.Close())
+	}
+	if err != nil {
+		return check{"managed", "warn", err.Error(), "docker pull " + image}
+	}
+	return check{"managed", "ok", "this project's image " + image + " is here", ""}
+}
+
 func (w *workspace) checkPrograms(ctx context.Context) []check {
 	var checks []check
 	for _, name := range []string{carried.Bootstrap, carried.Supervisor} {
@@ -134,7 +160,7 @@ func (w *workspace) checkPrograms(ctx context.Context) []check {
 func checkGo(ctx context.Context, dir string) check {
 	version, err := gobuild.Version(ctx, dir)
 	if err != nil {
-		return check{"go", "warn", err.Error(), "needed for middlewares in Go only: https://go.dev/dl/"}
+		return check{"go", "warn", err.Error(), "needed for functions, middlewares and sidecars in Go only: https://go.dev/dl/"}
 	}
 	return check{"go", "ok", version, ""}
 }
