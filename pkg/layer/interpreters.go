@@ -26,7 +26,13 @@ func InterpretersOf(opt string) ([]string, error) {
 			names = append(names, name)
 		}
 	}
-	add(commandOf(opt))
+	if place := commandIn(opt); place != "" {
+		name, err := interpreterOf(place)
+		if err != nil {
+			return nil, err
+		}
+		add(name)
+	}
 	for _, pattern := range []string{
 		"bootstrap", "language-runtime", "language-runtime/language-runtime",
 		"middlewares/*", "middlewares/*/*", "sidecars/*", "sidecars/*/*", "extensions/*",
@@ -54,10 +60,9 @@ func InterpretersOf(opt string) ([]string, error) {
 	return names, nil
 }
 
-// commandOf gives the name of the program that the language runtime's manifest starts it with, such as java; "" where it
-// starts it by itself, or by a path in a layer or in the code.
-func commandOf(opt string) string {
-	data, err := manifest.Read(filepath.Join(opt, languageRuntime+".json"))
+// commandIn gives the program in the layer that the language runtime's manifest starts it with, or "".
+func commandIn(opt string) string {
+	data, err := manifest.ReadIn(opt, filepath.Join(opt, languageRuntime+".json"))
 	if err != nil || data == nil {
 		return ""
 	}
@@ -65,11 +70,11 @@ func commandOf(opt string) string {
 	if err != nil || len(spoken.Command) == 0 {
 		return "" // a broken manifest is told of elsewhere
 	}
-	program := spoken.Command[0]
-	if strings.HasPrefix(program, "/opt/") || strings.HasPrefix(program, "/var/task/") {
+	inOpt, ok := strings.CutPrefix(path.Clean(spoken.Command[0]), "/opt/")
+	if !ok {
 		return ""
 	}
-	return path.Base(program)
+	return filepath.Join(opt, filepath.FromSlash(inOpt))
 }
 
 // interpreterOf gives the name of what runs a script; of what is none, "".

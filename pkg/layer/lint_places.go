@@ -234,6 +234,15 @@ func (l *linter) noLanguageRuntime() {
 // commandProgram asks whether the program of a command is there. Of one in the function's code nothing is known here.
 func (l *linter) commandProgram(program string) {
 	const place = languageRuntime + ".json"
+	if !path.IsAbs(program) {
+		there := interpreterPath(l.o.Target, program)
+		if there == "" {
+			there = "/opt/bin/" + path.Base(program)
+		}
+		l.find(executable.RuleInterpreter, place, fmt.Sprintf("its command names %s, which is no absolute path, and the bootstrap looks nowhere else", program),
+			"write its path, as in "+there)
+		return
+	}
 	inCode := strings.HasPrefix(path.Clean(program), "/var/task/")
 	if _, known := findTarget(l.o.Target); inCode || !known || interpreterPath(l.o.Target, program) != "" || l.inOpt(program) {
 		return

@@ -71,8 +71,9 @@ func TestLintCommand(t *testing.T) {
 		rules         []string
 	}{
 		{"a program of the code", "provided.al2023", map[string]string{"language-runtime.json": runtimeAPI + `["/var/task/{handler}"]}`}, nil},
-		{"a jar", "java21", map[string]string{"language-runtime.json": runtimeAPI + `["java","-jar","/opt/language-runtime"]}`, "language-runtime": "PK"}, nil},
-		{"no java there", "provided.al2023", map[string]string{"language-runtime.json": runtimeAPI + `["java"]}`}, []string{"interpreter"}},
+		{"a jar", "java21", map[string]string{"language-runtime.json": runtimeAPI + `["/var/lang/bin/java","-jar","/opt/language-runtime"]}`, "language-runtime": "PK"}, nil},
+		{"no java there", "provided.al2023", map[string]string{"language-runtime.json": runtimeAPI + `["/var/lang/bin/java"]}`}, []string{"interpreter"}},
+		{"no path", "java21", map[string]string{"language-runtime.json": runtimeAPI + `["java"]}`}, []string{"interpreter"}},
 		{"a folder with another program", "provided.al2023",
 			map[string]string{"language-runtime.json": runtimeAPI + `["/opt/language-runtime/server"]}`, "language-runtime/server": "#!/bin/bash\n"}, nil},
 		{"that is not there", "provided.al2023",
