@@ -118,7 +118,7 @@ printf 'POST /2020-01-01/extension/register HTTP/1.1\r\nHost: x\r\nLambda-Extens
 read -r status <&5; echo "$status"
 `
 	}
-	f := script(t, "exec bash -c '"+strings.ReplaceAll(body, "'", `'\''`)+"echo up; while :; do read -t 1 <> <(:); done'", change...)
+	f := script(t, "exec bash -c '"+strings.ReplaceAll(body, "'", `'\''`)+"echo up; while :; do read -t 0.02 <> <(:); done'", change...)
 	f.log.await(t, "up")
 	start := time.Now()
 	if err := f.Close(); err != nil {
@@ -141,7 +141,7 @@ func TestEndOfARuntime(t *testing.T) {
 // A reset is no end: it kills at once.
 func TestResetSendsNoSIGTERM(t *testing.T) {
 	f := script(t, `echo api $AWS_LAMBDA_RUNTIME_API
-exec bash -c 'trap "echo bye; exit" TERM; while :; do read -t 1 <> <(:); done'`, timeout(200*time.Millisecond))
+exec bash -c 'trap "echo bye; exit" TERM; while :; do read -t 0.02 <> <(:); done'`, timeout(200*time.Millisecond))
 	t.Cleanup(http.DefaultClient.CloseIdleConnections)
 	p := &puppet{function: f, client: &client{"http://" + f.log.await(t, "api "), http.DefaultClient}}
 	p.nextEvent(p.register("x", `{}`).Header.Get(runtimeapi.HeaderExtensionID))
