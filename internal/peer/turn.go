@@ -96,7 +96,7 @@ func (t *Turn) Settle(ctx context.Context) {
 
 // Sent says whether the call was handed over whole.
 func (t *Turn) Sent() bool {
-	if t.sent != nil && len(t.sent) > 0 {
+	if len(t.sent) > 0 {
 		if err := <-t.sent; err != nil {
 			t.peer.Discard()
 		}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/serverless/open-runtime/internal/frames"
+	"github.com/serverless/open-runtime/internal/privilege"
 )
 
 // Variables of Lambda. https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
@@ -62,8 +63,8 @@ type settings struct {
 // https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances.html
 const mostConcurrency = 4096
 
-// private are the variables that name descriptors, or modes, of the bootstrap alone.
-var private = []string{envTelemetryFD, envTrace, envOnly}
+// private are the variables that name descriptors, or modes, of the bootstrap alone, or mark whose a process is.
+var private = []string{envTelemetryFD, envTrace, envOnly, privilege.MiddlewareMark, privilege.SidecarMark, envRuntime}
 
 // readSettings reads environ; what is wrong in it is a warning, and the default is taken.
 func readSettings(environ []string) (s settings, warnings []string) {
