@@ -280,7 +280,7 @@ func (l *linter) listed() {
 		entries        []string
 	}{
 		{"middlewares", "middleware", "write ./%s to take the project's own", defaults.Middlewares},
-		{"sidecars", "sidecar", "put it into sidecars of the folder that `extra` names", defaults.Sidecars},
+		{"sidecars", "sidecar", "write ./%s to take the project's own", defaults.Sidecars},
 	} {
 		refs, err := manifest.ParseRefs(list.entries)
 		if err != nil {
