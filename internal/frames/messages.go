@@ -45,7 +45,6 @@ type Ready struct {
 	Version      int      `json:"version"`
 	Capabilities []string `json:"capabilities,omitempty"`
 	DumpSignal   string   `json:"dumpSignal,omitempty"` // makes the child write its stacks to stderr
-	DumpReport   string   `json:"dumpReport,omitempty"` // or to this file, a Node report
 }
 
 // Invoke hands over an event, a response or an error document as payload.

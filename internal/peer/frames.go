@@ -81,7 +81,7 @@ func (d *Frames) ready(f frames.Frame) (Terms, error) {
 	return Terms{
 		Multiplex:  d.multiplex,
 		Cancel:     slices.Contains(ready.Capabilities, frames.CapabilityCancel),
-		DumpSignal: signal, DumpReport: ready.DumpReport,
+		DumpSignal: signal,
 	}, nil
 }
 

@@ -57,7 +57,6 @@ type Terms struct {
 	Multiplex  bool           // several turns at once
 	Cancel     bool           // it hears a cancel
 	DumpSignal syscall.Signal // makes it write its stacks to stderr; 0 if it has none
-	DumpReport string         // the file in which it leaves them, in place of stderr
 }
 
 // Call is what one turn is asked.
