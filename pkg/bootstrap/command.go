@@ -23,7 +23,7 @@ func (b *bootstrap) findRuntime() (*languageRuntime, *runtimeapi.Error) {
 	const name = "language-runtime"
 	r := &languageRuntime{
 		handler: b.settings.handler, dir: b.options.Task, environ: b.settings.environ, concurrency: b.settings.concurrency,
-		stdout: b.options.Stdout, stderr: b.options.Stderr, log: b.log, upstream: b.source.client,
+		stdout: b.options.Stdout, stderr: b.options.Stderr, log: b.log, upstream: b.source.client, named: b.source.named,
 	}
 	var wrong []error
 	spoken, err := b.runtimeManifest(filepath.Join(b.options.Opt, name+".json"))

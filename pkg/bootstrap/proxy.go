@@ -22,6 +22,7 @@ import (
 type proxy struct {
 	server   *http1.Server
 	upstream *http1.Client
+	named    func(agent string)
 	log      logger
 	several  bool // it may ask for several invocations at once
 
@@ -42,14 +43,14 @@ type proxy struct {
 }
 
 // newProxy listens on a free port of loopback and serves.
-func newProxy(upstream *http1.Client, several bool, log logger) (*proxy, error) {
+func newProxy(upstream *http1.Client, named func(agent string), several bool, log logger) (*proxy, error) {
 	server, err := http1.Listen("127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	p := &proxy{
-		server: server, upstream: upstream, log: log, several: several, stop: stop,
+		server: server, upstream: upstream, named: named, log: log, several: several, stop: stop,
 		calls: make(chan peer.Call), answers: make(chan peer.Answer), opened: make(chan struct{}),
 		refused: make(chan *runtimeapi.Error, 1), mute: make(chan struct{}), deaf: make(chan struct{}), taken: map[string]peer.Call{},
 	}
@@ -63,7 +64,7 @@ func newProxy(upstream *http1.Client, several bool, log logger) (*proxy, error) 
 
 // startProxied starts a language runtime that speaks the Runtime API.
 func (r *languageRuntime) startProxied(what string, spec process.Spec) (*peer.Peer, error) {
-	p, err := newProxy(r.upstream, r.concurrency > 1, r.log)
+	p, err := newProxy(r.upstream, r.named, r.concurrency > 1, r.log)
 	if err != nil {
 		return nil, err
 	}

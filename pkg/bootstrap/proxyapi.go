@@ -29,7 +29,7 @@ func (p *proxy) serve(ctx context.Context, req *http1.ServerRequest) *http1.Resp
 	_, route, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	switch id, what := invocationRoute(route); {
 	case req.Method == "GET" && route == "runtime/invocation/next":
-		return p.next(ctx)
+		return p.next(ctx, req)
 	case req.Method == "POST" && what == "response":
 		return p.response(ctx, id, req)
 	case req.Method == "POST" && what == "error":
@@ -51,8 +51,11 @@ func invocationRoute(route string) (id, what string) {
 }
 
 // next waits for a call. One who asks again while it has one gets the same again, as from Lambda.
-func (p *proxy) next(ctx context.Context) *http1.Response {
-	p.open.Do(func() { close(p.opened) })
+func (p *proxy) next(ctx context.Context, req *http1.ServerRequest) *http1.Response {
+	p.open.Do(func() {
+		p.named(req.Header.Get("User-Agent"))
+		close(p.opened)
+	})
 	if again, ok := p.unanswered(); ok {
 		return handOver(again)
 	}
@@ -114,7 +117,7 @@ func passOn(header http1.Header) http1.Header {
 	kept := http1.Header{}
 	for _, field := range header {
 		broken := strings.ContainsFunc(field.Value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
-		if !ofConnection(field.Name) && !broken && !strings.EqualFold(field.Name, "User-Agent") && !strings.EqualFold(field.Name, "Accept-Encoding") {
+		if !ofConnection(field.Name) && !broken && !strings.EqualFold(field.Name, "Accept-Encoding") {
 			kept = append(kept, field)
 		}
 	}

@@ -37,9 +37,10 @@ type languageRuntime struct {
 	handler, dir   string
 	environ        []string
 	concurrency    int
-	stdout, stderr *os.File      // its log
-	telemetry      *os.File      // where a managed runtime's own client logs; nil for none
-	upstream       *http1.Client // Lambda's Runtime API, for what is passed on
+	stdout, stderr *os.File           // its log
+	telemetry      *os.File           // where a managed runtime's own client logs; nil for none
+	upstream       *http1.Client      // Lambda's Runtime API, for what is passed on
+	named          func(agent string) // tells it who asks for invocations
 	log            logger
 	pool           *peer.Pool
 	spare          func(pid int) bool // a process that somebody else left behind on purpose

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/serverless/open-runtime/internal/frames"
@@ -34,6 +35,7 @@ type source struct {
 	client   *http1.Client
 	log      logger
 	function frames.Context
+	agent    atomic.Pointer[string] // who asks for the next invocation; nil for the bootstrap itself
 }
 
 // invocation is one as /next handed it out.
@@ -82,12 +84,23 @@ func (inv *invocation) release() {
 // errNonRecoverable is what the API says with a 500: "Container error. Non-recoverable state. Runtime should exit promptly."
 var errNonRecoverable = errors.New("the Runtime API is in a non-recoverable state")
 
+// named says who asks in truth: a Runtime API client is known to Lambda by the name that it gives itself.
+func (s *source) named(agent string) {
+	if agent = sendable(agent); agent != "" {
+		s.agent.Store(&agent)
+	}
+}
+
 // next waits for an invocation, for as long as it takes. A connection that dies meanwhile, in a sandbox that was frozen for
 // hours for example, costs nothing: the API hands out the same event again.
 func (s *source) next(ctx context.Context) (*invocation, error) {
 	pause := time.Duration(0)
+	req := &http1.Request{Method: "GET", Path: runtimeapi.PathNext}
+	if agent := s.agent.Load(); agent != nil {
+		req.Header.Add("User-Agent", *agent)
+	}
 	for {
-		resp, err := s.client.Do(ctx, &http1.Request{Method: "GET", Path: runtimeapi.PathNext}, mostEvent)
+		resp, err := s.client.Do(ctx, req, mostEvent)
 		if err == nil {
 			return s.read(resp)
 		}
@@ -226,9 +239,10 @@ func pump(ctx context.Context, next middleware.Chunks, w *http1.ChunkWriter) (ht
 	}
 }
 
-// fail posts the error of an invocation, with the header that came with it.
+// fail posts the error of an invocation, with the header that came with it. A type that Lambda would not keep in its header
+// gives way to the one that the client wrote there: Java's has the class in the document and Runtime.UserException besides.
 func (s *source) fail(ctx context.Context, id string, e *runtimeapi.Error, alongside http1.Header) error {
-	header := errorHeader(e, runtimeapi.ErrorFunctionUnknown)
+	header := errorHeader(e, runtimeapi.HeaderType(sendable(alongside.Get(runtimeapi.HeaderErrorType)), runtimeapi.ErrorFunctionUnknown))
 	for _, field := range alongside {
 		switch {
 		case strings.EqualFold(field.Name, "Content-Type"):
