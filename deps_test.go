@@ -36,6 +36,7 @@ var layers = []layer{
 	{"pkg/sidecar", []string{"internal"}, "it is linked into the bootstrap: every cold start pays for what it brings"},
 	{"pkg/bootstrap", []string{"internal", "pkg/middleware", "pkg/sidecar"}, "every cold start pays for it, and the two halves meet in the protocol only"},
 	{"pkg/layer", []string{"internal", "github.com/klauspost/compress/flate"}, "what a layer is has nothing to do with who runs it or who asks"},
+	{"pkg/conform", []string{"internal"}, "it judges by the contracts alone: code of ours that it called would pass for the contract"},
 	{"pkg/project", []string{"internal", "go.yaml.in/yaml/v3"}, "what sor.yaml says has nothing to do with what is made of it"},
 	{"pkg/emulator", []string{"internal", "pkg/emulator"}, "it plays AWS: it runs the bootstrap, it does not call it"},
 	{
@@ -52,7 +53,7 @@ var layers = []layer{
 	{
 		"cmd/sor",
 		[]string{
-			"internal", "pkg/emulator", "pkg/layer", "pkg/project", "runtimes", "templates",
+			"internal", "pkg/conform", "pkg/emulator", "pkg/layer", "pkg/project", "runtimes", "templates",
 			"github.com/spf13", "golang.org/x/term",
 		},
 		"sor starts the bootstrap in a sandbox; it never is one",

@@ -1,0 +1,430 @@
+package conform
+
+// A conversation in frames/1 with a program, as its parent.
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/serverless/open-runtime/internal/frames"
+	"github.com/serverless/open-runtime/internal/runtimeapi"
+)
+
+// A peer is a program that speaks frames/1: frames on its fd 4, answers on its fd 3.
+type peer struct {
+	t       *T
+	program *Program
+	process *running
+	in, out *os.File // our ends
+	w       *frames.Writer
+
+	stdout, stderr *capture
+	incoming       chan frames.Frame
+	read           chan struct{} // closed when nothing more will come
+	cause          error         // why; valid once read is closed
+	gate           chan struct{} // closed when what comes after ready may be read
+	ready          frames.Ready
+}
+
+// talkOptions say how a peer is started.
+type talkOptions struct {
+	args, env []string
+	dir       string
+	hold      bool // nothing after ready is read until release
+}
+
+// largestRead is more than anyone may send: what is over the limit is worth a sentence, and not a broken stream.
+const largestRead = 4 * runtimeapi.MaxResponse
+
+// talk starts the program with both pipes. It is killed at the end of the case.
+func (p *Program) talk(t *T, o talkOptions) *peer {
+	var ends [8]*os.File // what the child gets, then what we keep
+	for i, toChild := range []bool{false, false, false, true} {
+		r, w, err := os.Pipe()
+		if err != nil {
+			closeFiles(ends[:])
+		}
+		t.must(err)
+		if toChild {
+			r, w = w, r
+		}
+		ends[i], ends[4+i] = w, r // 0 stdout, 1 stderr, 2 answers, 3 frames
+	}
+	dir := o.dir
+	if dir == "" {
+		dir = p.Dir
+	}
+	process, err := startProcess(p.Path, append([]string{p.Path}, o.args...), o.env, dir, []*os.File{nil, ends[0], ends[1], ends[2], ends[3]})
+	closeFiles(ends[:4])
+	if err != nil {
+		closeFiles(ends[4:])
+		t.Failf("make it a program that Linux can start", "it can't be started: %v", err)
+	}
+	c := &peer{
+		t: t, program: p, process: process, out: ends[6], in: ends[7], w: frames.NewWriter(ends[7]),
+		stdout: newCapture(ends[4]), stderr: newCapture(ends[5]),
+		incoming: make(chan frames.Frame, 4096), read: make(chan struct{}), gate: make(chan struct{}),
+	}
+	if !o.hold {
+		close(c.gate)
+	}
+	t.showLog(c.stderr.String)
+	t.showLog(c.stdout.String)
+	go c.listen()
+	t.cleanup(c.end)
+	return c
+}
+
+func closeFiles(files []*os.File) {
+	for _, file := range files {
+		if file != nil {
+			file.Close()
+		}
+	}
+}
+
+// listen reads all that comes, whether it is waited for or not.
+func (c *peer) listen() {
+	defer close(c.read)
+	r := frames.NewReader(c.out, largestRead)
+	for first := true; ; first = false {
+		f, err := r.Read()
+		if err != nil {
+			c.cause = err
+			return
+		}
+		c.incoming <- f
+		if first {
+			<-c.gate
+		}
+	}
+}
+
+// release lets what was held be read.
+func (c *peer) release() { close(c.gate) }
+
+func (c *peer) end() {
+	c.process.kill()
+	<-c.process.exited()
+	select {
+	case <-c.gate:
+	default:
+		close(c.gate)
+	}
+	c.out.SetReadDeadline(time.Unix(1, 0))
+	<-c.read
+	c.stdout.finish(lastWords)
+	c.stderr.finish(lastWords)
+	c.in.Close()
+	c.out.Close()
+}
+
+const (
+	fixTimely = "answer each frame as it comes; what takes long is cut off at the deadline"
+	fixFrames = "write frames to fd 3 and nothing else there: a header of one line of JSON with a type, and exactly length bytes after it; logs go to stderr"
+)
+
+// send writes a frame. A child that does not read is told of.
+func (c *peer) send(header any, payload []byte) {
+	c.in.SetWriteDeadline(time.Now().Add(c.program.Patience))
+	if err := c.w.Write(header, payload); err != nil {
+		c.unsent(err)
+	}
+}
+
+// write writes bytes as they are.
+func (c *peer) write(data []byte) {
+	c.in.SetWriteDeadline(time.Now().Add(c.program.Patience))
+	if _, err := c.in.Write(data); err != nil {
+		c.unsent(err)
+	}
+}
+
+// writeSlowly writes each byte when the one before was read, so that no two can be read at once.
+func (c *peer) writeSlowly(data []byte) {
+	tick := time.NewTicker(100 * time.Microsecond)
+	defer tick.Stop()
+	last := c.t.after(c.program.Patience)
+	for i := range data {
+		c.write(data[i : i+1])
+		for !isEmpty(c.in) {
+			select {
+			case <-tick.C:
+			case <-c.process.exited():
+				return
+			case <-last:
+				c.unsent(os.ErrDeadlineExceeded)
+			}
+		}
+	}
+}
+
+func (c *peer) unsent(err error) {
+	if os.IsTimeout(err) {
+		c.t.Failf("go on reading fd 4 while answers are written to fd 3: both sides read and write at the same time",
+			"it stopped reading fd 4 for %v in the midst of a frame", c.program.Patience)
+	}
+	c.gone("a frame was written to it")
+}
+
+// next waits for the next frame.
+func (c *peer) next(waitingFor string) frames.Frame {
+	timer := time.NewTimer(c.program.Patience)
+	defer timer.Stop()
+	select {
+	case f := <-c.incoming:
+		return f
+	default:
+	}
+	select {
+	case f := <-c.incoming:
+		return f
+	case <-c.read:
+		select {
+		case f := <-c.incoming:
+			return f
+		default:
+		}
+		c.gone(waitingFor + " was waited for")
+	case <-c.t.ctx.Done():
+		c.t.Skipf("interrupted")
+	case <-timer.C:
+		c.t.Failf(fixTimely, "it did not answer within %v when %s was waited for", c.program.Patience, waitingFor)
+	}
+	return frames.Frame{}
+}
+
+// gone says why nothing more comes.
+func (c *peer) gone(when string) {
+	timer := time.NewTimer(c.program.Grace)
+	defer timer.Stop()
+	select {
+	case <-c.read:
+		if broken, ok := errors.AsType[*frames.ProtocolError](c.cause); ok {
+			c.t.Failf(fixFrames, "when %s it wrote on fd 3 what is no frame: %s", when, strings.TrimPrefix(broken.Error(), "frames/1: "))
+		}
+	case <-timer.C:
+	}
+	select {
+	case <-c.process.exited():
+		status, _, _ := c.process.end()
+		if errors.Is(c.cause, io.ErrUnexpectedEOF) {
+			c.t.Failf("write as many bytes of payload as length says", "when %s it ended (%s) in the midst of a frame: its payload is shorter than its length", when, status)
+		}
+		c.t.Failf("see its log; a child lives until shutdown or the end of fd 4", "it ended (%s) when %s", status, when)
+	case <-timer.C:
+	}
+	c.t.Failf("keep fd 3 open, and do not exit, until shutdown", "it closed fd 3 when %s", when)
+}
+
+// defaultHello offers all that a parent offers to a role.
+func (p *Program) hello(role, handler string) frames.Hello {
+	h := frames.Hello{
+		Type: frames.TypeHello, Versions: []int{frames.Version}, Role: role, MaxPayload: runtimeapi.MaxResponse,
+		Capabilities: []string{frames.CapabilityCancel, frames.CapabilityMultiplex},
+	}
+	if role == frames.RoleRuntime {
+		h.Handler, h.Capabilities = handler, append(h.Capabilities, frames.CapabilityStream)
+	} else {
+		h.Name = p.Name
+	}
+	return h
+}
+
+// greet says hello and wants ready.
+func (c *peer) greet(hello frames.Hello) {
+	c.send(hello, nil)
+	c.takeReady(hello.Capabilities)
+}
+
+func (c *peer) takeReady(offered []string) {
+	f := c.next("ready")
+	if f.Type == frames.TypeError && f.ID == "" {
+		c.t.Failf("see what it says; with --task and --handler-prefix a language runtime is told where its handlers are", "it says that it can't start: %s", excerpt(f.Payload))
+	}
+	if f.Type != frames.TypeReady {
+		c.t.Failf("answer hello with ready, or with an error without id", "it answered hello with a frame of type %q", f.Type)
+	}
+	if err := f.Decode(&c.ready); err != nil {
+		c.t.Failf(`answer like {"type":"ready","version":1,"capabilities":[]}`, "its ready can't be read: %v: %s", err, excerpt(f.Header))
+	}
+	if c.ready.Version != frames.Version {
+		c.t.Failf("name a version that was offered: 1", "its ready names version %d, and 1 was offered", c.ready.Version)
+	}
+	for _, capability := range c.ready.Capabilities {
+		if !slices.Contains(offered, capability) {
+			c.t.Failf("take of the capabilities in hello those that it wants, and name no other", "it wants the capability %q, which was not offered", capability)
+		}
+	}
+}
+
+// wants says whether it asked for a capability.
+func (c *peer) wants(capability string) bool {
+	return slices.Contains(c.ready.Capabilities, capability)
+}
+
+// An answer is what came for one id.
+type answer struct {
+	frames.Answer
+	payload []byte // nil is none
+	failed  *runtimeapi.Error
+
+	chunks   [][]byte // of a stream
+	prelude  []byte
+	streamed bool
+}
+
+// take waits for the answers of ids, each exactly once and in any order.
+func (c *peer) take(ids ...string) map[string]answer {
+	answers := map[string]answer{}
+	streams := map[string]*answer{}
+	for len(answers) < len(ids) {
+		f := c.next(fmt.Sprintf("an answer to id %q", ids[0]))
+		c.isDue(f, ids, answers)
+		switch f.Type {
+		case frames.TypeChunk:
+			c.takeChunk(f, streams)
+		case frames.TypeEnd:
+			answers[f.ID] = c.takeEnd(f, streams)
+		default:
+			a := c.decode(f)
+			if begun := streams[f.ID]; begun != nil {
+				if f.Type == frames.TypeResult {
+					c.t.Failf("end a stream with end, or with error", "id %q has a result after chunks", f.ID)
+				}
+				begun.failed, a = a.failed, *begun
+			}
+			answers[f.ID] = a
+		}
+	}
+	return answers
+}
+
+// isDue wants the id of one that is pending.
+func (c *peer) isDue(f frames.Frame, ids []string, answers map[string]answer) {
+	const fix = "answer each invoke exactly once, with its id as it came"
+	_, twice := answers[f.ID]
+	switch {
+	case f.ID == "":
+		c.t.Failf(fix, "a %s frame has no id: %s", f.Type, excerpt(f.Header))
+	case twice:
+		c.t.Failf(fix, "id %q was answered twice, the second time with a %s frame", f.ID, f.Type)
+	case !slices.Contains(ids, f.ID):
+		c.t.Failf(fix, "a %s frame has the id %q, and pending is %q", f.Type, f.ID, ids)
+	}
+	if len(f.Payload) > runtimeapi.MaxResponse {
+		c.t.Failf("keep to maxPayload of hello", "a %s frame has a payload of %d bytes; %d are allowed", f.Type, len(f.Payload), runtimeapi.MaxResponse)
+	}
+}
+
+func (c *peer) decode(f frames.Frame) answer {
+	a := answer{payload: f.Payload}
+	if err := f.Decode(&a.Answer); err != nil {
+		c.t.Failf("keep to the types of the header's keys", "the header of a %s frame can't be read: %v: %s", f.Type, err, excerpt(f.Header))
+	}
+	switch f.Type {
+	case frames.TypeResult:
+	case frames.TypeError:
+		document, ok := runtimeapi.ParseError(f.Payload)
+		if !ok {
+			c.t.Failf(`give an error frame the payload {"errorType","errorMessage","stackTrace"}`, "the payload of an error frame is no error document: %s", excerpt(f.Payload))
+		}
+		a.failed = document
+	default:
+		c.t.Failf("answer with result or error", "it answered id %q with a frame of type %q", f.ID, f.Type)
+	}
+	return a
+}
+
+func (c *peer) takeChunk(f frames.Frame, streams map[string]*answer) {
+	if !c.wants(frames.CapabilityStream) {
+		c.t.Failf("ask for the capability stream in ready first", "it sent a chunk, and did not ask for the capability stream")
+	}
+	var head frames.Chunk
+	if err := f.Decode(&head); err != nil {
+		c.t.Failf("keep to the types of the header's keys", "the header of a chunk can't be read: %v: %s", err, excerpt(f.Header))
+	}
+	if f.Payload == nil {
+		c.t.Failf("give a chunk a length, 0 for one that only opens the stream", "a chunk of id %q has no payload", f.ID)
+	}
+	a := streams[f.ID]
+	if a == nil {
+		a = &answer{streamed: true, prelude: head.Prelude}
+		a.ContentType = head.ContentType
+		streams[f.ID] = a
+	} else if head.Prelude != nil || head.ContentType != "" {
+		c.t.Failf("say contentType and prelude with the first chunk", "a later chunk of id %q has a contentType or a prelude", f.ID)
+	}
+	a.chunks = append(a.chunks, f.Payload)
+}
+
+func (c *peer) takeEnd(f frames.Frame, streams map[string]*answer) answer {
+	a := streams[f.ID]
+	if a == nil {
+		c.t.Failf("open a stream with a chunk, one of length 0 if there is nothing to send", "id %q has an end and no chunk before", f.ID)
+	}
+	if f.Payload != nil {
+		c.t.Failf("send what is left as a chunk", "the end of id %q has a payload", f.ID)
+	}
+	return *a
+}
+
+// finish says shutdown and wants an exit with status 0 in time, and nothing more on fd 3.
+func (c *peer) finish() {
+	c.send(frames.Cancel{Type: frames.TypeShutdown}, nil)
+	c.exits("shutdown", true)
+	c.nothingMore()
+}
+
+// exits wants the exit within the time of grace.
+func (c *peer) exits(after string, success bool) {
+	timer := time.NewTimer(c.program.Grace)
+	defer timer.Stop()
+	select {
+	case <-c.process.exited():
+	case <-c.t.ctx.Done():
+		c.t.Skipf("interrupted")
+	case <-timer.C:
+		c.t.Failf("finish what is running and exit at shutdown, and at the end of fd 4 likewise; the runtime kills what takes longer",
+			"it was still running %v after %s", c.program.Grace, after)
+	}
+	if status, ok, _ := c.process.end(); success && !ok {
+		c.t.Failf("exit with 0 when it was asked to end", "after %s it ended with %s", after, status)
+	}
+}
+
+// nothingMore wants, after the exit, that nothing came which was not asked for.
+func (c *peer) nothingMore() {
+	c.out.SetReadDeadline(time.Now().Add(lastWords))
+	<-c.read
+	select {
+	case f := <-c.incoming:
+		c.t.Failf("answer each invoke exactly once, and say nothing else", "it sent a %s frame (id %q) that nobody waits for", f.Type, f.ID)
+	default:
+	}
+	if broken, ok := errors.AsType[*frames.ProtocolError](c.cause); ok {
+		c.t.Failf(fixFrames, "at its end it wrote on fd 3 what is no frame: %s", strings.TrimPrefix(broken.Error(), "frames/1: "))
+	}
+	if errors.Is(c.cause, io.ErrUnexpectedEOF) {
+		c.t.Failf("write whole frames, each with a newline after its header", "its last frame on fd 3 is not whole")
+	}
+}
+
+// requestID makes an id that looks like one of Lambda's.
+func requestID(n int) string { return fmt.Sprintf("8f5d3c1a-0b6e-4d2f-9a7c-%012d", n) }
+
+// lastingHolders gives the processes that hold pipes now and a moment later: one that is just being born, or dying, is no
+// holder.
+func lastingHolders(process *running, pipes []*os.File) []int {
+	first := process.holders(pipes)
+	if len(first) == 0 {
+		return nil
+	}
+	<-time.After(200 * time.Millisecond) // a birth or a death takes no longer
+	return slices.DeleteFunc(process.holders(pipes), func(pid int) bool { return !slices.Contains(first, pid) })
+}

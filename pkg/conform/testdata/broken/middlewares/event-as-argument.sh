@@ -1,0 +1,5 @@
+#!/bin/bash
+# conform: exec.input.large: failed with exit status
+set -e
+document=$(cat)
+/bin/echo "$document"
