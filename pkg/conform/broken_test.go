@@ -90,3 +90,14 @@ func TestBrokenMiddlewares(t *testing.T) {
 		})
 	}
 }
+
+func TestBrokenRuntimes(t *testing.T) {
+	for _, b := range brokenOnes(t, "runtimes", 20) {
+		t.Run(b.name, func(t *testing.T) {
+			t.Parallel()
+			r := languageRuntime(t, b.path, "python", "handler.on_")
+			r.Program = hasty(r.Program)
+			b.isFound(t, r.Cases())
+		})
+	}
+}

@@ -19,7 +19,6 @@ type capture struct {
 
 	mu    sync.Mutex
 	data  []byte
-	ended bool          // there was an EOF: nobody holds the other end
 	grown chan struct{} // closed and replaced when there is more
 }
 
@@ -38,7 +37,6 @@ func (c *capture) read() {
 		if len(c.data) < mostKept {
 			c.data = append(c.data, buffer[:n]...)
 		}
-		c.ended = err != nil && !os.IsTimeout(err)
 		close(c.grown)
 		c.grown = make(chan struct{})
 		c.mu.Unlock()
@@ -55,11 +53,14 @@ func (c *capture) finish(wait time.Duration) {
 	c.file.Close()
 }
 
-// isHeld says, after finish, whether somebody else held the other end.
-func (c *capture) isHeld() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return !c.ended
+// settle is for after the exit of the program too, and leaves the pipe open: what it holds is soon read.
+func (c *capture) settle(wait time.Duration) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-c.done:
+	case <-timer.C:
+	}
 }
 
 func (c *capture) bytes() []byte {
@@ -86,7 +87,7 @@ func (c *capture) await(wait time.Duration, enough func([]byte) bool) bool {
 		case <-c.done:
 			return enough(c.bytes())
 		case <-timer.C:
-			return false
+			return enough(c.bytes())
 		}
 	}
 }

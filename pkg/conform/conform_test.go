@@ -22,7 +22,7 @@ func located(t *testing.T, path ...string) conform.Program {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.Patience, p.Grace = patience, patience
+	p.Patience, p.Grace, p.Env = patience, patience, []string{"PYTHONDONTWRITEBYTECODE=1"}
 	return p
 }
 

@@ -104,6 +104,7 @@ func (m *Middleware) dumpSignal(t *T) {
 	c.dumps()
 	m.lives(c, "its dumpSignal")
 	c.finish()
+	c.noSecrets()
 }
 
 // dumps sends the signal that ready named, and wants stacks on stderr.
@@ -117,6 +118,7 @@ func (c *peer) dumps() {
 		c.t.Failf("name a signal such as SIGUSR2 or SIGQUIT, and handle it", "its dumpSignal can't be sent: %v", err)
 	}
 	if !c.stderr.await(c.program.Patience, func(data []byte) bool { return len(data) > before }) {
+		<-c.t.either(c.process.exited(), lastWords)
 		select {
 		case <-c.process.exited():
 			c.t.Failf("handle the signal: write the stacks to stderr and go on", "%s ended it", name)
@@ -124,12 +126,12 @@ func (c *peer) dumps() {
 		}
 		c.t.Failf("write the stacks of all threads to stderr at once", "%v after %s nothing was on its stderr", c.program.Patience, name)
 	}
-	c.noSecrets(c.stderr.bytes()[before:])
 }
 
 // noSecrets: a dump goes to a log that many may read.
-func (c *peer) noSecrets(dump []byte) {
-	if bytes.Contains(dump, []byte("AWS_SECRET_ACCESS_KEY")) {
+func (c *peer) noSecrets() {
+	c.stderr.settle(lastWords)
+	if bytes.Contains(c.stderr.bytes(), []byte("AWS_SECRET_ACCESS_KEY")) {
 		c.t.Failf("write stacks, and no environment", "its dump has the environment in it, with its secrets")
 	}
 }

@@ -94,3 +94,17 @@ func sameJSON(a, b []byte) bool {
 	var x, y any
 	return json.Unmarshal(a, &x) == nil && json.Unmarshal(b, &y) == nil && reflect.DeepEqual(x, y)
 }
+
+// either is a channel that is ready when done is, or when d has passed.
+func (t *T) either(done <-chan struct{}, d time.Duration) <-chan struct{} {
+	ctx, cancel := context.WithTimeout(t.ctx, d)
+	t.cleanup(cancel)
+	go func() {
+		select {
+		case <-done:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx.Done()
+}

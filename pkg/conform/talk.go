@@ -29,6 +29,7 @@ type peer struct {
 	cause          error         // why; valid once read is closed
 	gate           chan struct{} // closed when what comes after ready may be read
 	ready          frames.Ready
+	unread         []frames.Frame // what answersSoon has seen
 }
 
 // talkOptions say how a peer is started.
@@ -174,6 +175,11 @@ func (c *peer) unsent(err error) {
 
 // next waits for the next frame.
 func (c *peer) next(waitingFor string) frames.Frame {
+	if len(c.unread) > 0 {
+		f := c.unread[0]
+		c.unread = c.unread[1:]
+		return f
+	}
 	timer := time.NewTimer(c.program.Patience)
 	defer timer.Stop()
 	select {
@@ -222,16 +228,15 @@ func (c *peer) gone(when string) {
 	c.t.Failf("keep fd 3 open, and do not exit, until shutdown", "it closed fd 3 when %s", when)
 }
 
-// defaultHello offers all that a parent offers to a role.
+// hello offers what a parent offers to a role; multiplex to a language runtime is for those who have AWS_LAMBDA_MAX_CONCURRENCY.
 func (p *Program) hello(role, handler string) frames.Hello {
 	h := frames.Hello{
 		Type: frames.TypeHello, Versions: []int{frames.Version}, Role: role, MaxPayload: runtimeapi.MaxResponse,
-		Capabilities: []string{frames.CapabilityCancel, frames.CapabilityMultiplex},
 	}
 	if role == frames.RoleRuntime {
-		h.Handler, h.Capabilities = handler, append(h.Capabilities, frames.CapabilityStream)
+		h.Handler, h.Capabilities = handler, []string{frames.CapabilityCancel, frames.CapabilityStream}
 	} else {
-		h.Name = p.Name
+		h.Name, h.Capabilities = p.Name, []string{frames.CapabilityCancel, frames.CapabilityMultiplex}
 	}
 	return h
 }
@@ -297,7 +302,8 @@ func (c *peer) take(ids ...string) map[string]answer {
 				if f.Type == frames.TypeResult {
 					c.t.Failf("end a stream with end, or with error", "id %q has a result after chunks", f.ID)
 				}
-				begun.failed, a = a.failed, *begun
+				begun.failed = a.failed
+				a = *begun
 			}
 			answers[f.ID] = a
 		}
