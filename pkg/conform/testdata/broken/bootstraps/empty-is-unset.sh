@@ -1,0 +1,4 @@
+#!/bin/bash
+# conform: list.empty: due is
+[[ ${SLSMIDDLEWARES-} ]] || unset SLSMIDDLEWARES
+exec /opt/own

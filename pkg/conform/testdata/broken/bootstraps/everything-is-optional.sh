@@ -1,0 +1,4 @@
+#!/bin/bash
+# conform: failure.status: came the response
+SLSMIDDLEWARES=${SLSMIDDLEWARES//,/?,}?
+exec /opt/own

@@ -1,0 +1,4 @@
+#!/bin/bash
+# conform: list.variable: due is
+[[ ! -e /opt/sor.json ]] || unset SLSMIDDLEWARES
+exec /opt/own

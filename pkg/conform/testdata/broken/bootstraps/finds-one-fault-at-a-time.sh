@@ -1,0 +1,10 @@
+#!/bin/bash
+# conform: init.complete: does not say
+source /opt/minimal.sh
+check() {
+	local name
+	for name in "${names[@]}"; do
+		[[ -x /opt/middlewares/$name ]] || { missing=" $name"; return; }
+	done
+}
+main

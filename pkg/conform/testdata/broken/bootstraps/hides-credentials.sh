@@ -1,0 +1,4 @@
+#!/bin/bash
+# conform: environment.function: due is
+unset AWS_SECRET_ACCESS_KEY
+exec /opt/own

@@ -1,0 +1,4 @@
+#!/bin/bash
+# conform: time.daemon: came the error
+source /opt/minimal.sh
+main
