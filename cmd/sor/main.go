@@ -72,6 +72,7 @@ It packs them with an open runtime into a Lambda layer, and runs that very layer
 		newBuildLayerCommand(screen),
 		newInvokeCommand(screen),
 		newMiddlewareCommand(screen),
+		newConformCommand(screen),
 		newDoctorCommand(screen),
 		newCacheCommand(screen),
 		newVersionCommand(),

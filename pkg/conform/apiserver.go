@@ -106,7 +106,7 @@ func (s *apiServer) next(w http.ResponseWriter, r *http.Request) {
 		} {
 			w.Header().Set(key, value)
 		}
-		w.Write(turn.event)
+		_, _ = w.Write(turn.event) // who hangs up answers nothing, and is told of that
 	case <-r.Context().Done():
 	}
 }

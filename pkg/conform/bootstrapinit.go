@@ -5,8 +5,6 @@ package conform
 import (
 	"os"
 	"strings"
-
-	"github.com/serverless/open-runtime/internal/runtimeapi"
 )
 
 func (b *Bootstrap) initCases() []Case {
@@ -125,10 +123,9 @@ func (b *Bootstrap) anyResponse(t *T) {
 }
 
 func (b *Bootstrap) responseTooLarge(t *T) {
-	l := b.stage(t).list("").launch()
-	event := `{"pad":"` + strings.Repeat("x", runtimeapi.MaxResponse-20) + `"}` // with handler and in around it, it is too large
-	l.fails(event, "Function.ResponseSizeTooLarge", "refuse a response over 6,291,556 bytes before it is posted", "6291556")
-	l.says(`{"n":1}`, handled(`{"n":1}`), "go on to the next invocation after a response that was too large")
+	l := b.stage(t).frames().list("").launch()
+	l.fails(`{"do":"grow"}`, "Function.ResponseSizeTooLarge", "refuse a response over 6,291,556 bytes before it is posted", "6291610", "6291556")
+	l.says(`{"n":1}`, `{"n":1}`, "go on to the next invocation after a response that was too large")
 }
 
 // shows is a middleware that answers early with what is asked of its shell.

@@ -55,7 +55,7 @@ func TestOtherRuntimes(t *testing.T) {
 	}{
 		{"frames.py", "python", []string{"frames.cancel.*", "frames.multiplex", "frames.dump-signal"}},
 		{"api.py", "python", nil},
-		{"lines.sh", "bash", []string{"handler.fail*", "handler.context*", "handler.print"}},
+		{"lines.py", "python", []string{"handler.fail*", "handler.context*", "handler.print"}},
 	} {
 		t.Run(other.name, func(t *testing.T) {
 			t.Parallel()
