@@ -86,7 +86,6 @@ their place, a handler of any kind, the cases that need the others are skipped.
 	f.StringVar(&o.prefix, "handler-prefix", "", "what the names of the kit's handlers begin with there")
 	f.StringVar(&o.handler, "handler", "", "one handler of any kind, in place of --handler-prefix")
 	f.StringArrayVar(&o.env, "env", nil, "environment variable KEY=VALUE, or KEY from this shell; may be repeated")
-	cmd.MarkFlagsMutuallyExclusive("handler", "handler-prefix")
 	return cmd
 }
 
@@ -210,6 +209,9 @@ func locateError(err error) error {
 }
 
 func runConformRuntime(ctx context.Context, screen *ui, out io.Writer, o conformOptions, path string) error {
+	if o.handler != "" && o.prefix != "" {
+		return fail(exitUsage, "name the kit's handlers by their prefix, or one of any kind", errors.New("--handler and --handler-prefix are both given"))
+	}
 	r, err := conform.LocateRuntime(path)
 	if err != nil {
 		return locateError(err)
