@@ -66,7 +66,7 @@ func BootstrapCases() []Case { return (&Bootstrap{}).Cases() }
 
 // Cases are all there are: a bootstrap has one contract.
 func (b *Bootstrap) Cases() []Case {
-	return slices.Concat(b.onionCases(), b.errorCases(), b.timeCases(), b.runtimeCases(), b.initCases(), b.dataCases())
+	return slices.Concat(b.onionCases(), b.errorCases(), b.timeCases(), b.runtimeCases(), b.initCases(), b.dataCases(), b.persistentCases())
 }
 
 // A stage is a function on its way to be launched.
