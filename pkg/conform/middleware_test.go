@@ -81,7 +81,12 @@ func template(t *testing.T, language string) string {
 		}
 	}
 	program := filepath.Join(dir, "middlewares", "stamp")
-	if language == "go" {
+	if language == "go" { // into a layer of its own, where its manifest is beside it as well
+		if data, err := os.ReadFile(program + ".json"); err == nil {
+			if err := os.WriteFile(filepath.Join(dir, "stamp.json"), data, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
 		cmd := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "stamp"), ".")
 		cmd.Dir = program
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-mod=mod", "GOPROXY=off", "GOTOOLCHAIN=local")
