@@ -42,7 +42,6 @@ type turn struct {
 	got      http.Header
 	trailer  http.Header
 	body     string
-	took     time.Duration
 	answers  int
 	streamed []string // as it came
 }

@@ -154,7 +154,7 @@ func (p *program) askOne(ctx context.Context, at *peer.Peer, t task, inv *Invoca
 	case ctx.Err() == nil: // a *runtimeapi.Error: it can't be sent
 		return out, failed("%v", err), false
 	}
-	p.giveUp(at, turn)
+	p.giveUp(ctx, at, turn, t, inv)
 	return out, p.overdue(ctx), false
 }
 
@@ -184,22 +184,6 @@ func outcomeOf(a peer.Answer) (Outcome, *failure) {
 		payload = []byte{}
 	}
 	return Outcome{Payload: payload, Respond: a.Respond}, nil
-}
-
-// heedTime is how long a middleware has to stop after a cancel. One that does lives on; any other is ended.
-const heedTime = 20 * time.Millisecond
-
-// giveUp asks to stop working on a turn, and discards who does not.
-func (p *program) giveUp(at *peer.Peer, turn *peer.Turn) {
-	if !turn.Cancel() {
-		at.Discard()
-		return
-	}
-	grace, done := context.WithTimeout(context.Background(), heedTime)
-	defer done()
-	if _, err := turn.Next(grace); err != nil {
-		at.Discard()
-	}
 }
 
 // overdue says why ctx ended a task.

@@ -172,6 +172,19 @@ func TestPersistentHeedsCancel(t *testing.T) {
 	}
 }
 
+// One that does not is looked at, by the kernel and by its own stacks.
+func TestPersistentHangs(t *testing.T) {
+	l := newLayer(t)
+	l.standsWith("a", `printf '{"type":"ready","version":1,"dumpSignal":"SIGUSR1"}\n' >&3; trap 'echo "at hook (a:7)" >&2' USR1`, `while :; do read -t 0.001 <> <(:); done`)
+	_, err := through(t, l.stand("a"), unreached(t), `1`, 300*time.Millisecond)
+	wantError(t, err, runtimeapi.ErrorTimeout, "middleware a, before: the invocation's time was over")
+	for _, want := range []string{`sor: timeout request_id="request-1" middleware=a hook=before process `, "a: at hook (a:7)"} {
+		if !strings.Contains(l.logs(), want) {
+			t.Errorf("no line says %q: %s", want, l.logs())
+		}
+	}
+}
+
 // An event that nobody read is given to the next process.
 func TestPersistentDiesBeforeItReads(t *testing.T) {
 	l := newLayer(t)

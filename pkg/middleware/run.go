@@ -39,7 +39,7 @@ func (p *program) run(ctx context.Context, t task, inv *Invocation) (Outcome, *f
 		return Outcome{}, failed("starting it: %v", err)
 	}
 	w.collect(errLines)
-	f := p.await(ctx, child, w.flood)
+	f := p.await(ctx, child, w.flood, t, inv)
 	w.finish()
 	errLines.End()
 	if f == nil {
@@ -53,7 +53,7 @@ func (p *program) run(ctx context.Context, t task, inv *Invocation) (Outcome, *f
 }
 
 // await waits for the exit, and brings it about when the time is over or the output has no end.
-func (p *program) await(ctx context.Context, child *process.Child, flood <-chan struct{}) *failure {
+func (p *program) await(ctx context.Context, child *process.Child, flood <-chan struct{}, t task, inv *Invocation) *failure {
 	select {
 	case <-child.Exited():
 		return nil
@@ -63,6 +63,7 @@ func (p *program) await(ctx context.Context, child *process.Child, flood <-chan 
 		return nil // verdict sees the size
 	case <-ctx.Done():
 	}
+	p.look(ctx, child.PID(), t, inv)
 	child.Kill()
 	<-child.Exited()
 	switch {

@@ -7,6 +7,7 @@ package middleware_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,6 +35,9 @@ func TestOwnTimeLimit(t *testing.T) {
 			_, err := l.invoke("a", echo, `{}`)
 			done()
 			wantError(t, err, runtimeapi.ErrorMiddleware, "middleware a, "+hook+": timed out after 1000 ms\nlast lines of its stderr:\nwaiting")
+			if want := `sor: timeout request_id="request-1" middleware=a hook=` + hook + " process "; !strings.Contains(l.logs(), want) || !strings.Contains(l.logs(), "sleep: sleeping in ") {
+				t.Errorf("no line says %q: %s", want, l.logs())
+			}
 		})
 	}
 }
