@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// mostDescribed is how many threads and connections of a process are told.
+// mostDescribed is how many different threads, and connections, of a process are told.
 const mostDescribed = 8
 
 // Describe says of a process and its descendants, a line each, what every thread does, and after it what the process is
@@ -33,15 +33,22 @@ func describe(pid int) []string {
 	if err != nil {
 		return nil
 	}
+	var order []string
+	count := map[string]int{}
+	for _, task := range tasks {
+		line := thread(task)
+		if line != "" && count[line] == 0 {
+			order = append(order, line)
+		}
+		count[line]++
+	}
 	var lines []string
-	for i, task := range tasks {
-		if i == mostDescribed {
-			lines = append(lines, fmt.Sprintf("process %d: %d threads more", pid, len(tasks)-i))
-			break
+	for _, line := range order[:min(len(order), mostDescribed)] {
+		several := ""
+		if count[line] > 1 {
+			several = fmt.Sprintf("%d threads of ", count[line])
 		}
-		if line := thread(task); line != "" {
-			lines = append(lines, fmt.Sprintf("process %d: %s", pid, line))
-		}
+		lines = append(lines, fmt.Sprintf("process %d: %s%s", pid, several, line))
 	}
 	if peers := connections(pid); len(peers) > 0 {
 		lines = append(lines, fmt.Sprintf("process %d: connected to %s", pid, strings.Join(peers, ", ")))
