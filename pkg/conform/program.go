@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/serverless/open-runtime/internal/executable"
@@ -70,8 +72,20 @@ func (p *Program) environ(more ...string) []string {
 		"AWS_SESSION_TOKEN=local", "AWS_LAMBDA_FUNCTION_NAME=conform", "AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128", "LAMBDA_TASK_ROOT="+p.Dir, "_HANDLER=handler.echo", "LANG=en_US.UTF-8", "TZ=:UTC",
 	)
-	env = append(env, p.Env...)
-	return append(env, more...)
+	return lastWins(append(append(env, p.Env...), more...))
+}
+
+// lastWins leaves one of each variable: of two, some languages see the first.
+func lastWins(env []string) (kept []string) {
+	seen := map[string]bool{}
+	for _, entry := range slices.Backward(env) {
+		key, _, _ := strings.Cut(entry, "=")
+		if !seen[key] {
+			seen[key] = true
+			kept = append(kept, entry)
+		}
+	}
+	return kept
 }
 
 func (p *Program) bareEnviron(more ...string) []string {

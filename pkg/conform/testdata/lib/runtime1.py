@@ -23,6 +23,7 @@ class Runtime(Middleware):
     wanted = ("stream",)
 
     def greet(self, hello):
+        sys.stdout.reconfigure(line_buffering=True)
         try:
             self.handler = self.load(sys.argv[1])
         except Exception as error:
