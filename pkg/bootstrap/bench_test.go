@@ -11,8 +11,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -104,77 +102,49 @@ func BenchmarkProxied(b *testing.B) {
 		b.Run(fmt.Sprintf("%dK", size/1024), func(b *testing.B) {
 			event := `"` + strings.Repeat("x", size-2) + `"`
 			l := newLayer(b).file("language-runtime.json", `{"protocol":"runtime-api","command":["`+function+`"]}`)
-			proxied := served(b, program, envOpt+"="+l.opt, "LAMBDA_TASK_ROOT="+l.task)
-			alone := served(b, function)
-			paired.Compare(b, func(*testing.B) { proxied.says(event) }, func(*testing.B) { alone.says(event) })
-			b.ReportMetric(float64(resident(b, proxied.pid))/1024, "bootstrap-RSS-KB")
+			proxied := paired.Start(b, []string{program}, "", envOpt+"="+l.opt, "LAMBDA_TASK_ROOT="+l.task, "_HANDLER=x")
+			alone := paired.Start(b, []string{function}, "", "_HANDLER=x")
+			paired.Compare(b, func(*testing.B) { proxied.Echo(event) }, func(*testing.B) { alone.Echo(event) })
+			b.ReportMetric(float64(proxied.Resident())/1024, "bootstrap-RSS-KB")
 		})
 	}
 }
 
-// server is a Runtime API with one program that asks it.
-type server struct {
-	b       *testing.B
-	events  chan string
-	answers chan string
-	pid     int
-}
-
-func served(b *testing.B, program string, env ...string) *server {
-	b.Helper()
-	s := &server{b: b, events: make(chan string), answers: make(chan string)}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+pathNext, func(w http.ResponseWriter, r *http.Request) {
-		select {
-		case event := <-s.events:
-			w.Header().Set("Lambda-Runtime-Aws-Request-Id", "one")
-			w.Header().Set("Lambda-Runtime-Deadline-Ms", fmt.Sprint(time.Now().Add(time.Minute).UnixMilli()))
-			_, _ = io.WriteString(w, event)
-		case <-r.Context().Done():
-		}
-	})
-	mux.HandleFunc("POST "+pathOf("one", "response"), func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		w.WriteHeader(202)
-		s.answers <- string(body)
-	})
-	api := httptest.NewServer(mux)
-	cmd := exec.Command(program)
-	cmd.Env = append([]string{"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(api.URL, "http://"), "_HANDLER=x", "PATH=/usr/bin:/bin"}, env...)
-	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		b.Fatal(err)
-	}
-	s.pid = cmd.Process.Pid
-	b.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-		api.CloseClientConnections()
-		api.Close()
-	})
-	return s
-}
-
-func (s *server) says(event string) {
-	s.b.Helper()
-	s.events <- event
-	if got := <-s.answers; got != event {
-		s.b.Fatalf("got %.100s", got)
-	}
-}
-
-// resident is the memory of a process, in bytes, that it shares with nobody's pages or with others'.
-func resident(b *testing.B, pid int) int {
-	b.Helper()
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+// BenchmarkHandler is a handler under the bootstrap and our language runtime against the same under AWS's own client of the
+// language, which has one hop less.
+func BenchmarkHandler(b *testing.B) {
+	dir := b.TempDir()
+	program := buildStripped(b, dir, "bootstrap", "../../cmd/bootstrap", "-overlay", overlay(b, dir))
+	where, err := exec.Command("../../scripts/setup-clients", "--where").Output()
 	if err != nil {
 		b.Fatal(err)
 	}
-	var total, pages int
-	if _, err := fmt.Sscan(string(data), &total, &pages); err != nil {
-		b.Fatal(err)
+	task := b.TempDir()
+	for name, text := range map[string]string{"echo.js": "exports.handler = async (event) => event\n", "echo.py": "def handler(event, context):\n    return event\n"} {
+		if err := os.WriteFile(filepath.Join(task, name), []byte(text), 0o644); err != nil {
+			b.Fatal(err)
+		}
 	}
-	return pages * os.Getpagesize()
+	for line := range strings.Lines(string(where)) {
+		language, folder, _ := strings.Cut(strings.TrimSpace(line), " ")
+		client := map[string][]string{
+			"node":   {"node", folder + "/node_modules/aws-lambda-ric/bin/index.mjs", "echo.handler"},
+			"python": {"python3", "-m", "awslambdaric", "echo.handler"},
+		}[language]
+		if client == nil {
+			continue
+		}
+		for _, size := range []int{1024, 100 * 1024, 6 * 1024 * 1024} {
+			b.Run(fmt.Sprintf("%s/%dK", language, size/1024), func(b *testing.B) {
+				event := `"` + strings.Repeat("x", size-2) + `"`
+				l := newLayer(b).language(language)
+				env := []string{"_HANDLER=echo.handler", "LAMBDA_TASK_ROOT=" + task, "PATH=" + interpreters()}
+				ours := paired.Start(b, []string{program}, task, append(env, envOpt+"="+l.opt)...)
+				theirs := paired.Start(b, client, task, append(env, "PYTHONPATH="+folder, "PYTHONDONTWRITEBYTECODE=1")...)
+				paired.Compare(b, func(*testing.B) { ours.Echo(event) }, func(*testing.B) { theirs.Echo(event) })
+			})
+		}
+	}
 }
 
 // buildStripped builds a program as it is in a layer.
