@@ -42,6 +42,7 @@ type turn struct {
 	got      http.Header
 	trailer  http.Header
 	body     string
+	from, to time.Time // when it was handed over, and answered
 	answers  int
 	streamed []string // as it came
 }
@@ -49,7 +50,13 @@ type turn struct {
 // newCrowd serves; the bootstrap is started with env.
 func newCrowd(t testing.TB, l *layer, env ...string) *crowd {
 	t.Helper()
-	c := &crowd{t: t, ctx: bounded(t), turns: make(chan *turn), known: map[string]*turn{}}
+	return newCrowdFor(t, bounded(t), l, env...)
+}
+
+// newCrowdFor serves until ctx ends.
+func newCrowdFor(t testing.TB, ctx context.Context, l *layer, env ...string) *crowd {
+	t.Helper()
+	c := &crowd{t: t, ctx: ctx, turns: make(chan *turn), known: map[string]*turn{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+pathNext, c.next)
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/{kind}", c.answer)
@@ -64,6 +71,7 @@ func newCrowd(t testing.TB, l *layer, env ...string) *crowd {
 		c.server.Close()
 	})
 	c.fake = newFake(t, l)
+	c.fake.ctx = ctx
 	c.fake.api = strings.TrimPrefix(c.server.URL, "http://")
 	c.fake.start(env...)
 	return c
@@ -72,6 +80,7 @@ func newCrowd(t testing.TB, l *layer, env ...string) *crowd {
 func (c *crowd) next(w http.ResponseWriter, r *http.Request) {
 	select {
 	case turn := <-c.turns:
+		turn.from = time.Now()
 		for name, value := range turn.header {
 			w.Header().Set(name, value)
 		}
@@ -115,7 +124,7 @@ func (c *crowd) answer(w http.ResponseWriter, r *http.Request) {
 			break
 		}
 	}
-	turn.trailer = r.Trailer
+	turn.trailer, turn.to = r.Trailer, time.Now()
 	w.WriteHeader(202)
 	_, _ = io.WriteString(w, `{"status":"OK"}`)
 	close(turn.answered)

@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -72,6 +73,7 @@ func TestMain(m *testing.M) {
 func beBootstrap(opt, task string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+	go tellGoroutines()
 	err := bootstrap.Run(ctx, bootstrap.Options{Environ: os.Environ(), Args: os.Args[1:], Opt: opt, Task: task})
 	switch {
 	case err == nil:
@@ -80,6 +82,16 @@ func beBootstrap(opt, task string) int {
 		fmt.Fprintln(os.Stderr, "[sor] error", err)
 	}
 	return 1
+}
+
+// tellGoroutines writes how many there are to the log, at each SIGUSR1.
+func tellGoroutines() {
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGUSR1)
+	for n := 1; ; n++ {
+		<-asked
+		fmt.Fprintf(os.Stderr, "[test] %d: %d goroutines\n", n, runtime.NumGoroutine())
+	}
 }
 
 // patience bounds every wait of a test.
