@@ -51,7 +51,7 @@ type Writer struct {
 func NewWriter(dst io.Writer) *Writer { return &Writer{dst: dst} }
 
 // Write writes a frame: header, a struct or map that marshals to a JSON object with a "type", and payload. A nil
-// payload is no payload; "length" is added here.
+// payload is no payload; "length" is added here. A header that is too large is a *ProtocolError, and nothing is written.
 func (w *Writer) Write(header any, payload []byte) error {
 	line, err := json.Marshal(header)
 	if err != nil {
@@ -74,7 +74,7 @@ func (w *Writer) Write(header any, payload []byte) error {
 	}
 	w.buf = append(w.buf, '\n')
 	if len(w.buf) > MaxHeader {
-		return fmt.Errorf("frame header is %d bytes; frames/1 allows %d", len(w.buf), MaxHeader)
+		return &ProtocolError{Cause: fmt.Sprintf("header is %d bytes; %d are allowed", len(w.buf), MaxHeader)}
 	}
 	const joined = 64 * 1024 // small frames go out in one write
 	if len(payload) <= joined {
@@ -100,7 +100,7 @@ func NewReader(src io.Reader, maxPayload int64) *Reader {
 	return &Reader{src: bufio.NewReaderSize(src, MaxHeader), maxPayload: maxPayload}
 }
 
-// A ProtocolError says that what was read is not frames/1. After it the stream is lost.
+// A ProtocolError says that what was read, or was to be written, is not frames/1. After one of reading the stream is lost.
 type ProtocolError struct {
 	Cause string
 	Line  []byte // the beginning of the offending line

@@ -86,7 +86,7 @@ func TestWriterRefuses(t *testing.T) {
 	tests := map[string]any{
 		"frame header is not a JSON object":                     []string{"a"},
 		"encoding frame header: json: unsupported type: func()": func() {},
-		"frame header is 65538 bytes; frames/1 allows 65536":    map[string]string{"type": strings.Repeat("x", 64*1024-10)},
+		"frames/1: header is 65538 bytes; 65536 are allowed":    map[string]string{"type": strings.Repeat("x", 64*1024-10)},
 	}
 	for want, header := range tests {
 		var out bytes.Buffer

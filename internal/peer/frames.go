@@ -6,10 +6,12 @@ package peer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -28,6 +30,7 @@ type Frames struct {
 	in, out  *os.File
 	w        *frames.Writer
 	r        *frames.Reader
+	sending  sync.Mutex // one call after the other
 
 	multiplex bool
 	large     bool // the pipes were enlarged
@@ -102,24 +105,27 @@ func signalNames() string {
 }
 
 // Send writes an invoke frame. Once ctx ends nobody waits for a peer that does not read.
-func (d *Frames) Send(ctx context.Context, call Call) error {
+func (d *Frames) Send(ctx context.Context, call *Call) error {
 	if !d.multiplex { // else others are sending too
-		defer context.AfterFunc(ctx, func() { d.in.SetWriteDeadline(longAgo) })()
-		d.pipe.written.Store(0)
+		defer until(ctx, d.in)()
 		if len(call.Payload) > pipeSize && !d.large {
 			d.large = true
 			enlarge(d.in)
 			enlarge(d.out)
 		}
 	}
-	return d.w.Write(frames.Invoke{
+	d.sending.Lock()
+	defer d.sending.Unlock()
+	call.At = d.pipe.written.Load()
+	err := d.w.Write(frames.Invoke{
 		Type: frames.TypeInvoke, ID: call.ID, Hook: call.Hook, Response: call.Response, ContentType: call.ContentType,
 		DeadlineMs: call.Deadline.UnixMilli(), Context: call.Context,
 	}, call.Payload)
+	if broken, ok := errors.AsType[*frames.ProtocolError](err); ok { // nothing of it was written
+		return &runtimeapi.Error{Type: runtimeapi.ErrorProtocol, Message: "the invocation can't be handed over: " + broken.Error()}
+	}
+	return err
 }
-
-// longAgo is a deadline that makes a pending read or write return.
-var longAgo = time.Unix(1, 0)
 
 // Receive reads one answer. One that Lambda would refuse with a 413 is a failure: so the error hooks hear of it. The words
 // are Lambda's.
@@ -168,8 +174,12 @@ func (d *Frames) offered(f frames.Frame, capability string) error {
 // tellTime bounds how long a word is tried: one who does not read is killed all the same.
 const tellTime = 5 * time.Millisecond
 
-// Tell writes a cancel or a shutdown.
+// Tell writes a cancel or a shutdown. A cancel among several calls takes its turn: a limit of time would be theirs too, and
+// half a call is the end of the stream.
 func (d *Frames) Tell(kind, id string) bool {
+	if kind == frames.TypeCancel && d.multiplex {
+		return d.w.Write(frames.Cancel{Type: kind, ID: id}, nil) == nil
+	}
 	d.in.SetWriteDeadline(time.Now().Add(tellTime))
 	said := d.w.Write(frames.Cancel{Type: kind, ID: id}, nil) == nil
 	if said {
@@ -179,7 +189,11 @@ func (d *Frames) Tell(kind, id string) bool {
 }
 
 // Unread compares what was written with what the pipe still holds.
-func (d *Frames) Unread() bool { return d.pipe.unread() }
+func (d *Frames) Unread(call *Call) bool {
+	d.sending.Lock() // what others wrote is counted once they are done
+	defer d.sending.Unlock()
+	return d.pipe.unread(call.At)
+}
 
 // Drain lets what the pipe holds be read for as long as grace.
 func (d *Frames) Drain(grace time.Duration) { drain(d.in, d.out, grace) }

@@ -33,8 +33,8 @@ func NewLines(in, out *os.File) *Lines {
 func (d *Lines) Open() (Terms, error) { return Terms{}, nil }
 
 // Send compacts the event, so that no newline within it ends the line.
-func (d *Lines) Send(ctx context.Context, call Call) error {
-	defer context.AfterFunc(ctx, func() { d.in.SetWriteDeadline(longAgo) })()
+func (d *Lines) Send(ctx context.Context, call *Call) error {
+	defer until(ctx, d.in)()
 	d.buffer.Reset()
 	if err := json.Compact(&d.buffer, call.Payload); err != nil {
 		return &runtimeapi.Error{
@@ -43,7 +43,7 @@ func (d *Lines) Send(ctx context.Context, call Call) error {
 		}
 	}
 	d.buffer.WriteByte('\n')
-	d.pipe.written.Store(0)
+	call.At = d.pipe.written.Load()
 	_, err := d.pipe.Write(d.buffer.Bytes())
 	return err
 }
@@ -70,7 +70,7 @@ func (d *Lines) Receive() (Answer, error) {
 func (d *Lines) Tell(string, string) bool { return false }
 
 // Unread compares what was written with what the pipe still holds.
-func (d *Lines) Unread() bool { return d.pipe.unread() }
+func (d *Lines) Unread(call *Call) bool { return d.pipe.unread(call.At) }
 
 // Drain lets what the pipe holds be read for as long as grace.
 func (d *Lines) Drain(grace time.Duration) { drain(d.in, d.out, grace) }

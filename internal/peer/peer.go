@@ -38,14 +38,14 @@ type Dialect interface {
 	// end of the stream.
 	Open() (Terms, error)
 	// Send hands over a call. A *runtimeapi.Error is a call that can't be sent; any other error is an end of the stream.
-	Send(ctx context.Context, call Call) error
+	Send(ctx context.Context, call *Call) error
 	// Receive waits for the next answer.
 	Receive() (Answer, error)
 	// Tell sends a word without an answer: frames.TypeCancel with an ID, or frames.TypeShutdown. It waits for nobody, and
 	// says whether there was a word for it.
 	Tell(kind, id string) bool
-	// Unread says, of a peer that ended, whether all of the last call is still in the pipe.
-	Unread() bool
+	// Unread says, of a peer that reads no more, whether it read nothing of a call whose sending is over.
+	Unread(call *Call) bool
 	// Drain ends what is sent, and what is received after grace.
 	Drain(grace time.Duration)
 	// Close ends both at once.
@@ -69,6 +69,8 @@ type Call struct {
 	Context     frames.Context
 	Payload     []byte // nil for none
 	Extra       any    // what only the dialect knows
+
+	At int64 // the dialect's own: where it begins in what was sent
 }
 
 // Kind is what an answer is.
@@ -112,6 +114,7 @@ type Peer struct {
 	cause   error
 	useless atomic.Bool // to be replaced: it works for nobody, or can't be trusted
 	closing atomic.Bool // it was told to finish
+	killed  atomic.Bool // by us, after its answers ended
 
 	sending  sync.WaitGroup
 	hurrying sync.WaitGroup
@@ -148,7 +151,7 @@ func (p *Peer) listen() {
 		if own, ok := errors.AsType[*runtimeapi.Error](err); ok {
 			p.refused = own
 		} else {
-			p.refused = p.Death(context.Background(), "", "it was ready")
+			p.refused = p.death(context.Background(), "", "it was ready", err)
 		}
 		close(p.opened)
 		return
@@ -208,25 +211,46 @@ func (p *Peer) IsOver() bool {
 	}
 }
 
+// errDeaf is why a peer that may still answer others is of no use.
+var errDeaf = errors.New("it closed its end of the pipe that calls come on")
+
 // Death says truthfully why no answer came, or will come, for the invocation id. Exits are told in Lambda's words. before
 // is what it did not come to. ctx bounds the wait for an exit.
 func (p *Peer) Death(ctx context.Context, id, before string) *runtimeapi.Error {
-	if broken, ok := errors.AsType[*frames.ProtocolError](p.cause); ok {
+	select {
+	case <-p.ended:
+		return p.death(ctx, id, before, p.cause)
+	default:
+		return p.death(ctx, id, before, errDeaf)
+	}
+}
+
+func (p *Peer) death(ctx context.Context, id, before string, cause error) *runtimeapi.Error {
+	if broken, ok := errors.AsType[*frames.ProtocolError](cause); ok {
 		return &runtimeapi.Error{Type: runtimeapi.ErrorProtocol, Message: fmt.Sprintf("%s, before %s: %v", p.what, before, broken)}
 	}
-	timer := time.NewTimer(lastSteps)
+	wait := lastSteps
+	if cause == errDeaf { // it was waited for already
+		wait = 0
+	}
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-p.child.Exited():
-		return exitError(id, p.child.Exit())
 	case <-timer.C:
 	case <-ctx.Done():
 	}
-	what := "closed its end of the pipe that its answers go to"
-	if p.cause != nil && !errors.Is(p.cause, io.EOF) {
-		what = fmt.Sprintf("can't be heard (%v)", p.cause)
+	if exit, ok := p.Exit(); ok && !(p.killed.Load() && exit.Signal == syscall.SIGKILL) {
+		return exitError(id, exit)
 	}
-	return &runtimeapi.Error{Type: runtimeapi.ErrorProtocol, Message: fmt.Sprintf("%s, before %s: it %s, and did not exit", p.what, before, what)}
+	what := fmt.Sprintf("it can't be heard (%v)", cause)
+	switch {
+	case cause == errDeaf:
+		what = cause.Error()
+	case cause == nil, errors.Is(cause, io.EOF):
+		what = "it closed its end of the pipe that its answers go to"
+	}
+	return &runtimeapi.Error{Type: runtimeapi.ErrorProtocol, Message: fmt.Sprintf("%s, before %s: %s, and did not exit", p.what, before, what)}
 }
 
 // exitError tells an exit as Lambda tells the exit of a runtime.

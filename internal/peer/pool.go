@@ -4,8 +4,11 @@ package peer
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
+
+	"github.com/serverless/open-runtime/internal/runtimeapi"
 )
 
 // A Pool keeps as many peers as are needed at once, up to a maximum. It is safe for concurrent use.
@@ -19,7 +22,11 @@ type Pool struct {
 	known   bool          // one opened: whether it takes several turns is known
 	changed chan struct{} // closed when it is worth looking again
 	closed  bool
+	ending  sync.WaitGroup // of those that Renew took out
 }
+
+// ErrClosed says that the pool was shut down.
+var ErrClosed = errors.New("the pool is shut down")
 
 type member struct {
 	peer *Peer
@@ -35,6 +42,9 @@ func NewPool(max int, start func() *Peer, swept func(ended *Peer)) *Pool {
 func (p *Pool) First() *Peer {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.closed {
+		return Stillborn(&runtimeapi.Error{Type: runtimeapi.ErrorRuntimeStart, Message: ErrClosed.Error()})
+	}
 	if len(p.members) == 0 {
 		p.add()
 	}
@@ -60,7 +70,8 @@ func (p *Pool) wake() {
 	p.changed = make(chan struct{})
 }
 
-// Acquire gives a peer that can take a turn, and waits for one as long as ctx. It may not be open yet. Release follows.
+// Acquire gives a peer that can take a turn, and waits for one as long as ctx, or until Shutdown. It may not be open yet.
+// Release follows.
 func (p *Pool) Acquire(ctx context.Context) (*Peer, error) {
 	for {
 		if err := ctx.Err(); err != nil {
@@ -68,6 +79,10 @@ func (p *Pool) Acquire(ctx context.Context) (*Peer, error) {
 		}
 		p.Renew()
 		p.mu.Lock()
+		if p.closed {
+			p.mu.Unlock()
+			return nil, ErrClosed
+		}
 		m := p.free()
 		if m == nil && p.mayGrow() {
 			m = p.add()
@@ -139,6 +154,7 @@ func (p *Pool) Renew() {
 		if p.swept != nil {
 			p.swept(m.peer)
 		}
+		p.ending.Done()
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -161,6 +177,7 @@ func (p *Pool) takeOver() (over []*member) {
 	}
 	clear(p.members[len(kept):])
 	p.members = kept
+	p.ending.Add(len(over))
 	return over
 }
 
@@ -185,6 +202,7 @@ func (p *Pool) Shutdown(ctx context.Context) {
 		})
 	}
 	all.Wait()
+	p.ending.Wait()
 }
 
 // termAfter is how long a peer has to act upon the word before it gets the signal too.

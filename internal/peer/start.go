@@ -5,9 +5,11 @@ package peer
 // How peers that speak through pipes are started.
 
 import (
+	"context"
 	"os"
 	"sync/atomic"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"github.com/serverless/open-runtime/internal/frames"
@@ -71,7 +73,26 @@ func control(pipe *os.File, do func(fd uintptr)) {
 	}
 }
 
-// A countingPipe is our end of a peer's input, and knows how much of the last call was written.
+// longAgo is a deadline that makes a pending read or write return.
+var longAgo = time.Unix(1, 0)
+
+// until ends the writing to a pipe when ctx ends. The function that it gives is for when the writing is over: no later one is
+// ended by it.
+func until(ctx context.Context, pipe *os.File) (over func()) {
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(ended)
+		pipe.SetWriteDeadline(longAgo)
+	})
+	return func() {
+		if !stop() {
+			<-ended
+			pipe.SetWriteDeadline(time.Time{})
+		}
+	}
+}
+
+// A countingPipe is our end of a peer's input, and knows how much was written in all.
 type countingPipe struct {
 	*os.File
 	written atomic.Int64
@@ -84,11 +105,11 @@ func (p *countingPipe) Write(data []byte) (int, error) {
 	return n, err
 }
 
-// unread says whether the pipe still holds all that was written.
-func (p *countingPipe) unread() bool {
+// unread says whether the pipe still holds all that was written from at on.
+func (p *countingPipe) unread(at int64) bool {
 	held := int32(-1)
 	control(p.File, func(fd uintptr) {
 		_, _, _ = syscall.Syscall(syscall.SYS_IOCTL, fd, syscall.TIOCINQ, uintptr(unsafe.Pointer(&held)))
 	})
-	return int64(held) == p.written.Load()
+	return held >= 0 && p.written.Load()-int64(held) <= at
 }

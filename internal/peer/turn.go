@@ -6,22 +6,24 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/serverless/open-runtime/internal/frames"
 	"github.com/serverless/open-runtime/internal/runtimeapi"
 )
 
-// ErrEnded says that the peer ended before it answered; Death tells how.
+// ErrEnded says that the peer ended before it answered, or can't be asked any more; Death tells how.
 var ErrEnded = errors.New("the peer ended")
 
 // A Turn is one call and its answers. Next is for one goroutine; Forget ends it.
 type Turn struct {
 	peer    *Peer
-	id      string
+	call    *Call
 	answers chan Answer
 	over    chan struct{} // closed by Forget
 	forget  sync.Once
-	sent    chan error // nil when the call was sent whole
+	sent    chan error       // nil when the sending is over
+	unheard <-chan time.Time // of a call that could not be sent whole: how long its peer is still waited for
 }
 
 // ahead is how many answers of a turn are kept for it; a stream that runs further ahead is not read for that long.
@@ -32,16 +34,16 @@ const atOnce = 32 * 1024
 
 // Call begins a turn. The peer is open. ctx bounds the sending alone.
 func (p *Peer) Call(ctx context.Context, call Call) *Turn {
-	t := &Turn{peer: p, id: call.ID, answers: make(chan Answer, ahead), over: make(chan struct{})}
+	t := &Turn{peer: p, call: &call, answers: make(chan Answer, ahead), over: make(chan struct{})}
 	p.mu.Lock()
 	p.turns[call.ID] = t
 	p.mu.Unlock()
 	t.sent = make(chan error, 1)
 	if len(call.Payload) <= atOnce && !p.terms.Multiplex {
-		t.sent <- p.dialect.Send(ctx, call)
+		t.sent <- p.dialect.Send(ctx, t.call)
 		return t
 	}
-	p.sending.Go(func() { t.sent <- p.dialect.Send(ctx, call) })
+	p.sending.Go(func() { t.sent <- p.dialect.Send(ctx, t.call) })
 	return t
 }
 
@@ -58,13 +60,16 @@ func (t *Turn) Next(ctx context.Context) (Answer, error) {
 		case a := <-t.answers:
 			return a, nil
 		case err := <-t.sent:
-			t.sent = nil // sent whole, or nobody reads: then the peer ends
+			t.sent = nil
 			if refused, ok := errors.AsType[*runtimeapi.Error](err); ok {
 				return Answer{}, refused
 			}
-			if err != nil {
+			if err != nil { // nobody reads: then the peer ends, or lives on and hears nothing
 				t.peer.Discard()
+				t.unheard = time.After(lastWords)
 			}
+		case <-t.unheard:
+			return Answer{}, ErrEnded
 		case <-t.peer.ended:
 			select {
 			case a := <-t.answers: // its last words
@@ -105,19 +110,35 @@ func (t *Turn) Sent() bool {
 	return t.sent == nil
 }
 
-// Unread says whether nothing of the call was read when the peer ended: then another one may be asked.
+// Unread says whether nothing of the call was read when the peer ended: then another one may be asked. One that still lives
+// though no answer will come is killed before that, so that it can't read it later.
 func (t *Turn) Unread() bool {
-	_, exited := t.peer.Exit()
-	return exited && !t.peer.terms.Multiplex && t.peer.dialect.Unread()
+	select {
+	case <-t.peer.ended:
+		if !t.peer.child.HasExited() { // else how it ended is its own
+			t.peer.killed.Store(true)
+			t.peer.child.Kill()
+		}
+		<-t.peer.child.Exited()
+	default: // it closed what calls come on, and others may still wait for its answers
+	}
+	if t.sent != nil {
+		<-t.sent // it comes soon: the other end of the pipe is closed, or drained
+		t.sent = nil
+	}
+	return t.peer.dialect.Unread(t.call)
 }
 
-// Cancel asks the peer to stop working on it, if that was agreed upon and nothing else is being sent.
+// Cancel asks the peer to stop working on it, if that was agreed upon and the call was sent whole.
 func (t *Turn) Cancel() bool {
 	if !t.peer.terms.Cancel || !t.Sent() {
 		return false
 	}
-	t.peer.dialect.Tell(frames.TypeCancel, t.id)
-	return true
+	if t.peer.terms.Multiplex { // after what is being sent to it for others
+		t.peer.sending.Go(func() { t.peer.dialect.Tell(frames.TypeCancel, t.call.ID) })
+		return true
+	}
+	return t.peer.dialect.Tell(frames.TypeCancel, t.call.ID)
 }
 
 // Forget waits for nothing any more: what still comes is dropped.
@@ -126,20 +147,24 @@ func (t *Turn) Forget() {
 		close(t.over)
 		t.peer.mu.Lock()
 		defer t.peer.mu.Unlock()
-		if t.peer.turns[t.id] == t {
-			delete(t.peer.turns, t.id)
+		if t.peer.turns[t.call.ID] == t {
+			delete(t.peer.turns, t.call.ID)
 		}
 	})
 }
 
-// Abandon is for a turn whose answers nobody wants any more. A peer that still works on it, and takes one turn at a time, is
-// to be replaced.
+// Abandon is for a turn whose answers nobody wants any more. A peer that still works on it is to be replaced, or, when others
+// wait for it too, asked to stop.
 func (t *Turn) Abandon() {
 	t.peer.mu.Lock()
-	pending := t.peer.turns[t.id] == t
+	pending := t.peer.turns[t.call.ID] == t
 	t.peer.mu.Unlock()
 	t.Forget()
-	if pending && !t.peer.terms.Multiplex {
+	switch {
+	case !pending:
+	case t.peer.terms.Multiplex:
+		t.Cancel()
+	default:
 		t.peer.Discard()
 	}
 }
@@ -154,7 +179,7 @@ func (p *Peer) deliver(a Answer) {
 		}
 	}
 	if t != nil && a.ends() {
-		delete(p.turns, t.id)
+		delete(p.turns, t.call.ID)
 	}
 	p.mu.Unlock()
 	if t == nil {

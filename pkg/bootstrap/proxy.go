@@ -107,9 +107,10 @@ func (p *proxy) Open() (peer.Terms, error) {
 }
 
 // Send hands a call to a /next that waits, or will.
-func (p *proxy) Send(ctx context.Context, call peer.Call) error {
+func (p *proxy) Send(ctx context.Context, call *peer.Call) error {
 	select {
-	case p.calls <- call:
+	case p.calls <- *call:
+		call.At = handedOver
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -139,8 +140,11 @@ func (p *proxy) give(a peer.Answer) {
 // Tell says nothing: the Runtime API has no words for it.
 func (p *proxy) Tell(string, string) bool { return false }
 
-// Unread is not known: what was written to a connection may have been read.
-func (p *proxy) Unread() bool { return false }
+// Unread knows of a call that waited for a /next to the end. What was written to a connection may have been read.
+func (p *proxy) Unread(call *peer.Call) bool { return call.At != handedOver }
+
+// handedOver is of a call that a /next got.
+const handedOver = 1
 
 // Drain is called when the process has ended: what its connections still hold is read, and when all of them are closed, or
 // grace is over because something else holds one, nothing more will come.
