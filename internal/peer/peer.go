@@ -37,7 +37,8 @@ type Dialect interface {
 	// Open returns when the peer can take turns. A *runtimeapi.Error is its own reason why it can't; any other error is an
 	// end of the stream.
 	Open() (Terms, error)
-	// Send hands over a call. A *runtimeapi.Error is a call that can't be sent; any other error is an end of the stream.
+	// Send hands over a call. A *runtimeapi.Error is a call that can't be sent; any other error is an end of the stream. ctx
+	// may be left out of account once others are sending too.
 	Send(ctx context.Context, call *Call) error
 	// Receive waits for the next answer.
 	Receive() (Answer, error)
@@ -112,7 +113,8 @@ type Peer struct {
 	terms   Terms
 	ended   chan struct{} // closed when no answer will come any more
 	cause   error
-	useless atomic.Bool // to be replaced: it works for nobody, or can't be trusted
+	wanted  context.Context // ends with Discard: it works for nobody, or can't be trusted, and is to be replaced
+	discard context.CancelFunc
 	closing atomic.Bool // it was told to finish
 	killed  atomic.Bool // by us, after its answers ended
 
@@ -129,6 +131,7 @@ func Begin(what string, child *process.Child, d Dialect, log func(message string
 		what: what, child: child, dialect: d, log: log,
 		opened: make(chan struct{}), ended: make(chan struct{}), turns: map[string]*Turn{},
 	}
+	p.wanted, p.discard = context.WithCancel(context.Background())
 	go p.listen()
 	p.hurrying.Go(p.hurry)
 	return p
@@ -136,7 +139,7 @@ func Begin(what string, child *process.Child, d Dialect, log func(message string
 
 // Stillborn is a peer that could not be started.
 func Stillborn(why *runtimeapi.Error) *Peer {
-	p := &Peer{refused: why, cause: why, opened: make(chan struct{}), ended: make(chan struct{})}
+	p := &Peer{refused: why, cause: why, opened: make(chan struct{}), ended: make(chan struct{}), wanted: context.Background(), discard: func() {}}
 	close(p.opened)
 	close(p.ended)
 	return p
@@ -187,8 +190,8 @@ func (p *Peer) Terms() Terms { return p.terms }
 // Ended is closed when no answer will come any more.
 func (p *Peer) Ended() <-chan struct{} { return p.ended }
 
-// Discard says that the peer is to be replaced.
-func (p *Peer) Discard() { p.useless.Store(true) }
+// Discard says that the peer is to be replaced. What it was not handed yet goes to another one.
+func (p *Peer) Discard() { p.discard() }
 
 // PID is the process ID, 0 when there is no process.
 func (p *Peer) PID() int {
@@ -200,7 +203,7 @@ func (p *Peer) PID() int {
 
 // IsOver says whether it can take no turn any more. The exit is enough for that: a daemon may hold the pipes for longer.
 func (p *Peer) IsOver() bool {
-	if p.useless.Load() || p.child == nil || p.child.HasExited() {
+	if p.wanted.Err() != nil || p.child == nil || p.child.HasExited() {
 		return true
 	}
 	select {
@@ -304,6 +307,7 @@ func (p *Peer) End() {
 	if p.child == nil {
 		return
 	}
+	p.discard()
 	p.child.Kill()
 	p.hurrying.Wait() // it waits for the exit
 	p.dialect.Close() // whatever the pipes hold, nobody waits for it

@@ -43,7 +43,14 @@ func (p *Peer) Call(ctx context.Context, call Call) *Turn {
 		t.sent <- p.dialect.Send(ctx, t.call)
 		return t
 	}
-	p.sending.Go(func() { t.sent <- p.dialect.Send(ctx, t.call) })
+	p.sending.Go(func() {
+		ctx, done := context.WithCancel(ctx)
+		defer done()
+		if p.terms.Multiplex { // one that hangs may never ask for it
+			defer context.AfterFunc(p.wanted, done)()
+		}
+		t.sent <- p.dialect.Send(ctx, t.call)
+	})
 	return t
 }
 

@@ -4,6 +4,9 @@ package bootstrap_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -91,4 +94,57 @@ func TestProxiedConcurrency(t *testing.T) {
 	if hangs.answers != 0 {
 		t.Errorf("it was answered: %s", hangs.body)
 	}
+}
+
+// What a language runtime left behind dies with it, though it came while a middleware of another invocation ran.
+func TestDaemonBesideAMiddleware(t *testing.T) {
+	t.Parallel()
+	l := newLayer(t).opens(`printf '{"type":"ready","version":1,"capabilities":["multiplex"]}\n' >&3`, `
+		case $payload in
+		'"fork"') (setsid sleep 300 >/dev/null & echo $! >"$DIR/pid"); say result "$(<"$DIR/pid")" ;;
+		'"die"') exit 3 ;;
+		*) say result "$payload" ;;
+		esac`).
+		file("middlewares/slow", "#!/bin/bash\nread -r p\n[[ $p != '\"hold\"' ]] || { : >$DIR/holds; while [[ ! -e $DIR/go ]]; do read -t 0.01 <> <(:); done; }\nexit 0\n").
+		file("middlewares/slow.json", `{"hooks":["before"]}`)
+	c := newCrowd(t, l, "AWS_LAMBDA_MAX_CONCURRENCY=2", "DIR="+l.opt, "SLSMIDDLEWARES=slow")
+	holds := c.invoke("id-1", `"hold"`)
+	eventually(t, c.ctx, "the middleware runs", func() bool { _, err := os.Stat(filepath.Join(l.opt, "holds")); return err == nil })
+	daemon, err := strconv.Atoi(c.invoke("id-2", `"fork"`).wait().body)
+	if err != nil || !alive(daemon) {
+		t.Fatalf("there is no daemon %d: %v", daemon, err)
+	}
+	l.file("go", "")
+	holds.says(`"hold"`)
+	c.invoke("id-3", `"die"`).fails("Runtime.ExitError")
+	eventually(t, c.ctx, "the daemon is gone", func() bool { return !alive(daemon) })
+}
+
+// A client that asks for one at a time, though it was told of several, and hangs in it, costs that one alone.
+func TestProxiedQueue(t *testing.T) {
+	t.Parallel()
+	l := newLayer(t).file("language-runtime.json", `{"protocol":"runtime-api"}`).file("language-runtime", `#!/bin/bash
+exec 5<>"/dev/tcp/${AWS_LAMBDA_RUNTIME_API%:*}/${AWS_LAMBDA_RUNTIME_API#*:}"
+ask() {
+	printf 'GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n' >&5
+	while IFS= read -r -u 5 line && [[ $line != $'\r' ]]; do
+		case ${line,,} in
+		lambda-runtime-aws-request-id:*) id=${line#*: } id=${id%$'\r'} ;;
+		content-length:*) length=${line#*: } length=${length%$'\r'} ;;
+		esac
+	done
+	read -r -N "$length" -u 5 event
+}
+ask
+[[ $event != hang ]] || sleep 300
+printf 'POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n"%s"' "$id" "" >&5
+read -r -u 5 line
+sleep 300
+`)
+	c := newCrowd(t, l, "AWS_LAMBDA_MAX_CONCURRENCY=2", "SOR_MARGIN_MS=1000")
+	hangs := c.begin("id-1", "hang", 2*time.Second)
+	waits := c.invoke("id-2", "lives")
+	hangs.fails("Function.Timeout")
+	waits.says(`""`)
+	c.fake.stop()
 }

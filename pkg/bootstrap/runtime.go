@@ -263,17 +263,18 @@ func (r *languageRuntime) renew() {
 	process.ReapOrphans() // what a healthy handler left behind ends with nobody else to wait for it
 }
 
-// sweep kills what an ended language runtime left behind in groups of its own. Of several it is asked whose it is.
+// sweep kills what an ended language runtime left behind in groups of its own. Of several it is asked whose it is: what comes
+// while a middleware runs may be anyone's.
 func (r *languageRuntime) sweep(gone *peer.Peer) {
 	r.mu.Lock()
 	number := r.numbers[gone]
 	delete(r.numbers, gone)
 	r.mu.Unlock()
 	process.KillOrphans(func(pid int) bool {
-		if r.spare != nil && r.spare(pid) {
-			return true
+		if r.concurrency > 1 {
+			return process.Variable(pid, envRuntime) != strconv.Itoa(number)
 		}
-		return r.concurrency > 1 && process.Variable(pid, envRuntime) != strconv.Itoa(number)
+		return r.spare != nil && r.spare(pid)
 	})
 }
 
