@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -151,4 +152,23 @@ func TestTraceLine(t *testing.T) {
 	if diff := cmp.Diff(want, found); diff != "" {
 		t.Errorf("%s\nin %s", diff, c.fake.log)
 	}
+}
+
+// A stream that is asked to stop, and ends after what it was about to say, keeps its language runtime.
+func TestStreamHeedsCancel(t *testing.T) {
+	t.Parallel()
+	l := newLayer(t).opens(`printf '{"type":"ready","version":1,"capabilities":["stream","cancel"]}\n' >&3`, `
+		chunk() { printf '{"type":"chunk","id":"%s","length":%d}\n%s' "$id" "${#1}" "$1" >&3; }
+		[[ $payload != 1 ]] || { say result $$; continue; }
+		chunk one; IFS= read -r -u 4 word; chunk two
+		if [[ $payload == 2 ]]; then say error '{"errorType":"Aborted","errorMessage":"stopped"}'; else printf '{"type":"end","id":"%s"}\n' "$id" >&3; fi`)
+	c := newCrowd(t, l, "SOR_MARGIN_MS=1500")
+	pid := c.invoke("id-1", "1").wait().body
+	for _, event := range []string{"2", "3"} {
+		got := c.begin("id-"+event, event, 3*time.Second).says("one")
+		if errorType := got.trailer.Get("Lambda-Runtime-Function-Error-Type"); errorType != "Function.Timeout" {
+			t.Errorf("%s: got %v", event, got.trailer)
+		}
+	}
+	c.invoke("id-4", "1").says(pid)
 }

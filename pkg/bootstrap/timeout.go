@@ -49,14 +49,19 @@ func (r *languageRuntime) giveUp(ctx context.Context, at *peer.Peer, inv *invoca
 	if inv.turn.Cancel() {
 		grace, done := context.WithTimeout(context.Background(), share)
 		defer done()
-		if a, err := inv.turn.Next(grace); err == nil {
-			switch a.Kind {
-			case peer.Result:
-				return a, nil
-			case peer.Failure: // what it says of being stopped is worth having, and is not what happened
-				failed.StackTrace = append([]string{"when asked to stop it said " + a.Failed.Error()}, a.Failed.StackTrace...)
-				return a, failed
-			}
+		a, err := inv.turn.Next(grace)
+		for err == nil && a.Kind == peer.Chunk { // what it said before it heard
+			a, err = inv.turn.Next(grace)
+		}
+		switch {
+		case err != nil:
+		case a.Kind == peer.Result:
+			return a, nil
+		case a.Kind == peer.Failure: // what it says of being stopped is worth having, and is not what happened
+			failed.StackTrace = append([]string{"when asked to stop it said " + a.Failed.Error()}, a.Failed.StackTrace...)
+			return a, failed
+		default:
+			return a, failed
 		}
 	}
 	failed.StackTrace = r.dump(at, inv.context.RequestID, share)
