@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/serverless/open-runtime/internal/http1"
 	"github.com/serverless/open-runtime/internal/peer"
@@ -165,7 +166,7 @@ func (p *proxy) response(ctx context.Context, id string, req *http1.ServerReques
 		p.give(failureOf(id, runtimeapi.ErrorResponseTooLarge, fmt.Sprintf("The response has more than %d bytes; Lambda takes %d.", mostProxied, runtimeapi.MaxResponse)))
 		return accepted()
 	case err != nil:
-		p.give(failureOf(id, runtimeapi.ErrorTruncated, "the response ended before it was whole: "+err.Error()))
+		p.broke(failureOf(id, runtimeapi.ErrorTruncated, "the response ended before it was whole: "+err.Error()))
 		return nil
 	}
 	a.Payload = body
@@ -206,11 +207,27 @@ func (p *proxy) failure(id string, req *http1.ServerRequest) *http1.Response {
 		return invalidID()
 	}
 	failed, err := readFailure(req, runtimeapi.ErrorFunctionUnknown)
-	p.give(peer.Answer{ID: id, Kind: peer.Failure, Failed: failed, Extra: passed{header: passOn(req.Header), failed: true}})
+	a := peer.Answer{ID: id, Kind: peer.Failure, Failed: failed, Extra: passed{header: passOn(req.Header), failed: true}}
 	if err != nil {
+		p.broke(a)
 		return nil
 	}
+	p.give(a)
 	return accepted()
+}
+
+// lastSteps is how long one whose connection broke may take to be seen to exit.
+const lastSteps = time.Second
+
+// broke is for an answer that did not come whole: a is told of it, unless the process has ended, which is the true cause.
+func (p *proxy) broke(a peer.Answer) {
+	timer := time.NewTimer(lastSteps)
+	defer timer.Stop()
+	select {
+	case <-p.mute:
+	case <-timer.C:
+		p.give(a)
+	}
 }
 
 // readFailure reads an error document. Its own type says more than the header, which many clients leave out.

@@ -47,7 +47,7 @@ func (p *proxy) stream(ctx context.Context, a peer.Answer, req *http1.ServerRequ
 		}
 	}
 	if !errors.Is(err, io.EOF) {
-		p.give(failureOf(a.ID, runtimeapi.ErrorTruncated, "the response ended before it was whole: "+err.Error()))
+		p.broke(failureOf(a.ID, runtimeapi.ErrorTruncated, "the response ended before it was whole: "+err.Error()))
 		return nil
 	}
 	if failed := trailed(req.Body.Trailer()); failed != nil {

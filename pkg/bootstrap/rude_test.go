@@ -193,3 +193,34 @@ func TestMargin(t *testing.T) {
 		})
 	}
 }
+
+// TestDeafRuntime has one that answers, and hears nothing after it: the next invocation is not its.
+func TestDeafRuntime(t *testing.T) {
+	t.Parallel()
+	f := newLayer(t).speaks(own + `exec 4<&-; say result 1; sleep 300`).begin(options{timeout: patience})
+	before := f.pid()
+	f.says(`"now"`, "1")
+	if f.pid() == before {
+		t.Error("it heard")
+	}
+}
+
+// TestHalfAnError has a client of the Runtime API that dies while it posts an error.
+func TestHalfAnError(t *testing.T) {
+	t.Parallel()
+	f := newLayer(t).file("language-runtime.json", `{"protocol":"runtime-api"}`).file("language-runtime", `#!/bin/bash
+exec 5<>"/dev/tcp/${AWS_LAMBDA_RUNTIME_API%:*}/${AWS_LAMBDA_RUNTIME_API#*:}"
+printf 'GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n' >&5
+while IFS= read -r -u 5 line && [[ $line != $'\r' ]]; do
+	[[ ${line,,} != lambda-runtime-aws-request-id:* ]] || id=${line#*: } id=${id%$'\r'}
+done
+kind=error
+read -r -N 1 -u 5 event
+[[ $event != 1 ]] || kind=response
+printf 'POST /2018-06-01/runtime/invocation/%s/%s HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"errorT' "$id" "$kind" >&5
+exit 3
+`).begin(options{})
+	for _, event := range []string{"0", "1"} {
+		f.fails(event, "Runtime.ExitError", "exit status 3")
+	}
+}
