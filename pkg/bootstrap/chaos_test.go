@@ -227,10 +227,24 @@ func newChaosRun(t testing.TB, v chaosVariant, seed uint64, within time.Duration
 	if v.protocol == "lines" {
 		env = append(env, "CHAOS_LINES=1")
 	}
-	return &chaosRun{
+	r := &chaosRun{
 		t: t, variant: v, journal: journal, random: rand.New(rand.NewPCG(seed, uint64(len(v.name)))),
 		crowd: newCrowdFor(t, ctx, l, env...),
 	}
+	t.Cleanup(r.tellStuck)
+	return r
+}
+
+// tellStuck has a bootstrap that did not answer in time write where it is to its log.
+func (r *chaosRun) tellStuck() {
+	if r.crowd.ctx.Err() != context.DeadlineExceeded {
+		return
+	}
+	for _, one := range r.waiting {
+		r.t.Logf("not answered: %s", one.id)
+	}
+	_ = r.crowd.fake.cmd.Process.Signal(syscall.SIGQUIT) // it may have ended
+	<-r.crowd.fake.exited
 }
 
 // run hands over the invocations from n on, and waits for their answers.

@@ -199,11 +199,15 @@ func (c *call) act() {
 	case "half":
 		c.half(result)
 	case "close":
-		c.close()
-		return
+		if !left.Load() {
+			c.close()
+			return
+		}
 	case "deaf":
-		wake.Write([]byte{0})
-		<-unheard
+		if !left.Load() {
+			wake.Write([]byte{0})
+			<-unheard
+		}
 	case "fork":
 		leave("1", out, calls)
 	case "daemon":

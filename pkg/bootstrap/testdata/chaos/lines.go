@@ -37,13 +37,17 @@ func lines() {
 		case "flood":
 			os.Stderr.Write(noise)
 		case "close":
-			say(me, id, "protocol")
-			syscall.Close(1)
-			forever()
+			if !left.Load() {
+				say(me, id, "protocol")
+				syscall.Close(1)
+				forever()
+			}
 		case "deaf": // it answers, and hears nothing more
-			syscall.Close(0)
-			os.Stdout.Write(answer)
-			forever()
+			if !left.Load() {
+				syscall.Close(0)
+				os.Stdout.Write(answer)
+				forever()
+			}
 		case "fork":
 			leave("1", os.Stdin, os.Stdout)
 		case "daemon":
