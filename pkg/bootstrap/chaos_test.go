@@ -2,7 +2,7 @@
 
 package bootstrap_test
 
-// Handlers and middlewares that crash, hang, flood, close descriptors and fork, at random: each invocation gets exactly one
+// Handlers, middlewares and sidecars that crash, hang, flood, close descriptors and fork, at random: each invocation gets exactly one
 // answer, the right one for what happened to it, and at the end nothing is left over. make chaos has ten thousand of them.
 
 import (
@@ -162,6 +162,9 @@ func (v chaosVariant) lay(t testing.TB) (l *layer, list string) {
 			t.Fatal(err)
 		}
 		defer from.Close()
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(l.opt, path)), 0o755); err != nil {
+			t.Fatal(err)
+		}
 		syscall.ForkLock.RLock() // as in layer.file
 		defer syscall.ForkLock.RUnlock()
 		to, err := os.OpenFile(filepath.Join(l.opt, path), os.O_CREATE|os.O_WRONLY, 0o755)
@@ -173,6 +176,8 @@ func (v chaosVariant) lay(t testing.TB) (l *layer, list string) {
 			t.Fatal(err)
 		}
 	}
+	l.file("sidecars/rude.json", `{"critical":false,"ready":{"fd":true},"flush":{"fd":true},"flushTimeoutMs":20}`)
+	copied("sidecars/rude")
 	var names []string
 	for _, m := range v.chain {
 		protocol := "exec"
@@ -217,7 +222,7 @@ func newChaosRun(t testing.TB, v chaosVariant, seed uint64, within time.Duration
 	l, list := v.lay(t)
 	journal := filepath.Join(l.task, "journal")
 	l.file(journal, "")
-	env := []string{"SLSMIDDLEWARES=" + list, "CHAOS_JOURNAL=" + journal}
+	env := []string{"SLSSIDECARS=rude", "SLSMIDDLEWARES=" + list, "CHAOS_JOURNAL=" + journal}
 	if v.concurrency > 1 {
 		env = append(env, "AWS_LAMBDA_MAX_CONCURRENCY="+strconv.Itoa(v.concurrency))
 	}
@@ -397,7 +402,7 @@ func (r *chaosRun) atRest(before held) {
 			pools++
 		}
 	}
-	slack := pools * (r.variant.concurrency*4 + 2)
+	slack := pools*(r.variant.concurrency*4+2) + 12 // and the sidecar
 	n := 1
 	var now held
 	ctx, cancel := context.WithTimeout(r.crowd.ctx, patience)

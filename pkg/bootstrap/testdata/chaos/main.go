@@ -26,6 +26,9 @@ type document struct {
 var me = "handler"
 
 func main() {
+	if strings.Contains(os.Args[0], "/sidecars/") {
+		accompany()
+	}
 	open := openJournal()
 	defer open.Close()
 	if name := os.Getenv("SOR_MIDDLEWARE"); name != "" {
