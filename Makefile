@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 export CGO_ENABLED ?= 0
 
-.PHONY: build demo test check bench clean need-go docs cross
+.PHONY: build demo test check bench chaos fuzz clean need-go docs cross
 
 build: need-go          ## bin/sor, complete with what it carries for amd64 and arm64
 	@go run ./internal/carried/pack -arch amd64,arm64
@@ -20,6 +20,12 @@ check: need-go          ## format, vet, layers, lint, generated docs
 
 bench: need-go          ## paired benchmarks, as ratios
 	@scripts/bench
+
+chaos: need-go          ## ten thousand invocations whose children misbehave; SOR_CHAOS, SOR_CHAOS_SEED
+	@SOR_CHAOS=$${SOR_CHAOS:-10000} CGO_ENABLED=1 go test -race -count 1 -timeout 60m -run '^TestChaos$$' -v ./pkg/bootstrap
+
+fuzz: need-go           ## each fuzz test for FUZZTIME, 30s; what is found is kept
+	@scripts/fuzz
 
 cross: need-go          ## sor builds and passes vet for every system it is made for
 	@scripts/cross

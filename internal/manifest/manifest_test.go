@@ -122,12 +122,54 @@ func FuzzParseMiddleware(f *testing.F) {
 				t.Errorf("%q gives the hook %q", data, hook)
 			}
 		}
-		for _, warning := range warnings {
-			if strings.ContainsAny(warning, "\n\x00") {
-				t.Errorf("a warning of more than a line: %q", warning)
-			}
+		checkWarnings(t, warnings)
+	})
+}
+
+// FuzzParseRuntime: what is taken for a manifest has a protocol that there is.
+func FuzzParseRuntime(f *testing.F) {
+	for _, seed := range []string{
+		`{"protocol":"frames/1"}`, `{"protocol":"runtime-api","command":["/var/task/{handler}"]}`, `{}`, `{"protocol":null,"command":null}`, `{"command":"x"}`, `{"command":[]}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, warnings, err := manifest.ParseRuntime(data)
+		if err == nil && r.Protocol != "" && r.Protocol != manifest.ProtocolFrames && r.Protocol != manifest.ProtocolRuntimeAPI {
+			t.Errorf("%q gives %+v", data, r)
+		}
+		checkWarnings(t, warnings)
+	})
+}
+
+// FuzzParseDefaults: what is read of sor.json, spelled again, reads the same.
+func FuzzParseDefaults(f *testing.F) {
+	for _, seed := range []string{
+		`{"middlewares":["a","b?"],"sidecars":[]}`, `{"sha256":{"middlewares/a":"00ff"}}`, `{"middlewares":null}`, `{"middlewares":[null]}`, `{"x":1}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		d, warnings, err := manifest.ParseDefaults(data)
+		checkWarnings(t, warnings)
+		if err != nil {
+			return
+		}
+		again, warnings, err := manifest.ParseDefaults(d.JSON())
+		if err != nil || len(warnings) > 0 || !cmp.Equal(again, d) {
+			t.Errorf("%q gives %+v, and then %+v, %q, %v", data, d, again, warnings, err)
 		}
 	})
+}
+
+// checkWarnings wants each on a line of its own.
+func checkWarnings(t *testing.T, warnings []string) {
+	t.Helper()
+	for _, warning := range warnings {
+		if strings.ContainsAny(warning, "\n\x00") {
+			t.Errorf("a warning of more than a line: %q", warning)
+		}
+	}
 }
 
 // FuzzParseList: a list spelled again is the same list, and no name leads out of /opt/middlewares.

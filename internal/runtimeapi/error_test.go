@@ -104,3 +104,18 @@ func TestWords(t *testing.T) {
 		t.Errorf("got %d and %d", runtimeapi.MaxEvent, runtimeapi.MaxResponse)
 	}
 }
+
+// FuzzParseError: an error document goes on as it is.
+func FuzzParseError(f *testing.F) {
+	for _, seed := range []string{
+		`{"errorType":"E","errorMessage":"m","stackTrace":["a"]}`, `{"errorMessage":"m","trace":[{"path":"x"}]}`, `{"errorType":"E","stackTrace":"a"}`, `{}`, `[`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		e, ok := runtimeapi.ParseError(data)
+		if ok && (string(e.JSON()) != string(data) || e.Type == "" && e.Message == "") {
+			t.Errorf("%q gives %+v", data, e)
+		}
+	})
+}

@@ -314,7 +314,9 @@ func (r *chaosRun) check() {
 			r.t.Errorf("%s: got %s %s %.400q %v, want one of %+v", one.id, one.kind, one.got.Get("Lambda-Runtime-Function-Error-Type"), one.body, one.trailer, right)
 		}
 		for word := range strings.SplitSeq(one.id, ".") {
-			words[word[strings.LastIndexByte(word, '-')+1:]]++
+			if at := strings.LastIndexByte(word, '-'); at >= 0 {
+				words[word[at+1:]]++
+			}
 		}
 	}
 	for place, takes := range m.journal.takes {
