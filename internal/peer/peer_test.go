@@ -221,3 +221,24 @@ func TestTimeOfSending(t *testing.T) {
 		t.Error("it was given up")
 	}
 }
+
+// A stream that nobody takes, beside others, holds none of them up; what it said is there in order once it is taken.
+func TestStreamThatNobodyTakes(t *testing.T) {
+	ctx := bounded(t)
+	p := begin(t, `'{"type":"ready","version":1,"capabilities":["stream","multiplex"]}'`, `take
+		printf -v much '%50000s' ''
+		for n in {1..40}; do say chunk "$n$much"; done
+		printf '{"type":"end","id":"%s"}\n' "$id" >&3
+		while take; do say result "$payload"; done`)
+	stream := p.Call(ctx, call("1", "stream"))
+	stream.Settle(ctx)
+	says(t, ctx, p.Call(ctx, call("2", "two")), "two")
+	for n := 1; n <= 40; n++ {
+		if a, err := stream.Next(ctx); err != nil || a.Kind != peer.Chunk || strings.TrimSpace(string(a.Payload)) != fmt.Sprint(n) {
+			t.Fatalf("piece %d: got %.40q, %v", n, a.Payload, err)
+		}
+	}
+	if a, err := stream.Next(ctx); err != nil || a.Kind != peer.End {
+		t.Errorf("got %+v, %v", a, err)
+	}
+}

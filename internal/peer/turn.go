@@ -19,22 +19,30 @@ var ErrEnded = errors.New("the peer ended")
 type Turn struct {
 	peer    *Peer
 	call    *Call
-	answers chan Answer
+	answers *queue
 	over    chan struct{} // closed by Forget
 	forget  sync.Once
 	sent    chan error       // nil when the sending is over
 	unheard <-chan time.Time // of a call that could not be sent whole: how long its peer is still waited for
 }
 
-// ahead is how many answers of a turn are kept for it; a stream that runs further ahead is not read for that long.
-const ahead = 4
+// How much of a stream is held, in bytes, when it comes faster than it goes. Who is further ahead is not read for that long:
+// where others have the same peer, they wait with it, so there it is more.
+const (
+	ahead      = 256 * 1024
+	aheadAmong = runtimeapi.MaxResponse
+)
 
 // atOnce is the most of a payload, in bytes, that is sent without a goroutine: it fits an empty pipe.
 const atOnce = 32 * 1024
 
 // Call begins a turn. The peer is open. ctx bounds the sending alone.
 func (p *Peer) Call(ctx context.Context, call Call) *Turn {
-	t := &Turn{peer: p, call: &call, answers: make(chan Answer, ahead), over: make(chan struct{})}
+	most := ahead
+	if p.terms.Multiplex {
+		most = aheadAmong
+	}
+	t := &Turn{peer: p, call: &call, answers: newQueue(most), over: make(chan struct{})}
 	p.mu.Lock()
 	p.turns[call.ID] = t
 	p.mu.Unlock()
@@ -58,14 +66,11 @@ func (p *Peer) Call(ctx context.Context, call Call) *Turn {
 // *runtimeapi.Error when the call could not be sent.
 func (t *Turn) Next(ctx context.Context) (Answer, error) {
 	for {
-		select {
-		case a := <-t.answers:
+		if a, ok := t.answers.take(); ok {
 			return a, nil
-		default:
 		}
 		select {
-		case a := <-t.answers:
-			return a, nil
+		case <-t.answers.some:
 		case err := <-t.sent:
 			t.sent = nil
 			if refused, ok := errors.AsType[*runtimeapi.Error](err); ok {
@@ -78,12 +83,10 @@ func (t *Turn) Next(ctx context.Context) (Answer, error) {
 		case <-t.unheard:
 			return Answer{}, ErrEnded
 		case <-t.peer.ended:
-			select {
-			case a := <-t.answers: // its last words
+			if a, ok := t.answers.take(); ok { // its last words
 				return a, nil
-			default:
-				return Answer{}, ErrEnded
 			}
+			return Answer{}, ErrEnded
 		case <-ctx.Done():
 			return Answer{}, ctx.Err()
 		}
@@ -193,10 +196,7 @@ func (p *Peer) deliver(a Answer) {
 		p.dropped(a)
 		return
 	}
-	select {
-	case t.answers <- a:
-	case <-t.over:
-	}
+	t.answers.put(a, t.over)
 }
 
 // dropped tells of an answer that nobody waits for. Of a stream that was given up only its end is worth a line.
