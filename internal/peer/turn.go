@@ -133,7 +133,9 @@ func (t *Turn) Unread() bool {
 	default: // it closed what calls come on, and others may still wait for its answers
 	}
 	if t.sent != nil {
-		_ = <-t.sent // it comes soon: the other end of the pipe is closed, or drained; what was written is known to the byte
+		if err := <-t.sent; err != nil { // it comes soon: the other end of the pipe is closed, or drained
+			t.peer.Discard()
+		}
 		t.sent = nil
 	}
 	return t.peer.dialect.Unread(t.call)
