@@ -134,6 +134,7 @@ func (b *bootstrap) serve(ctx context.Context) error {
 // loop takes one invocation after the other, as long as asking. What is no longer of use is replaced before the next
 // invocation is asked for: a language runtime loads its handler while that is waited for.
 func (b *bootstrap) loop(ctx, asking context.Context) error {
+	settle := sync.OnceFunc(b.settings.settle)
 	for {
 		inv, err := b.source.next(asking)
 		if asking.Err() != nil {
@@ -142,6 +143,7 @@ func (b *bootstrap) loop(ctx, asking context.Context) error {
 		if err != nil {
 			return err
 		}
+		settle()
 		err = b.invoke(ctx, inv)
 		if ctx.Err() != nil { // a language runtime that is at work hears of it as one that waits does
 			return nil

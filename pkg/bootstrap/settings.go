@@ -7,6 +7,7 @@ package bootstrap
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -150,4 +151,12 @@ func parseFD(value string) (int, error) {
 		return 0, fmt.Errorf("it is not open")
 	}
 	return fd, nil
+}
+
+// settle is for when init is over. One invocation goes from one process to the next, and each step waits for the last: a
+// second thread of Go's would only look for work that there is not, on a processor that the handler needs.
+func (s settings) settle() {
+	if s.concurrency == 1 {
+		runtime.GOMAXPROCS(1)
+	}
 }
