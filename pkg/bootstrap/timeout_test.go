@@ -71,6 +71,7 @@ func TestErrorHookAtTheTimeout(t *testing.T) {
 	if time.UnixMilli(ms).Before(time.Now().Add(-3 * time.Second)) {
 		t.Errorf("%s: the hook was given the deadline %d", one.id, ms)
 	}
+	c.fake.stop() // with what hangs
 }
 
 // Without a margin there is one deadline only, and it is the platform's.
