@@ -181,8 +181,8 @@ type conversation struct {
 	wants   frames.Ready
 }
 
-// converse starts a middleware for good, and offers it capabilities.
-func converse(t testing.TB, program string, capabilities ...string) *conversation {
+// start starts a middleware for good, and says nothing to it.
+func start(t testing.TB, program string) *conversation {
 	t.Helper()
 	c := &conversation{t: t, log: lines{more: make(chan struct{}, 1)}}
 	theirIn, in := pipe(t)
@@ -198,6 +198,13 @@ func converse(t testing.TB, program string, capabilities ...string) *conversatio
 	theirIn.Close()
 	theirOut.Close()
 	t.Cleanup(func() { in.Close(); out.Close() })
+	return c
+}
+
+// converse starts a middleware for good, and offers it capabilities.
+func converse(t testing.TB, program string, capabilities ...string) *conversation {
+	t.Helper()
+	c := start(t, program)
 	c.send(frames.Hello{
 		Type: frames.TypeHello, Versions: []int{frames.Version}, Role: frames.RoleMiddleware, Name: "witness",
 		Capabilities: append([]string{}, capabilities...), MaxPayload: runtimeapi.MaxResponse,

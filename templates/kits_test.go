@@ -232,6 +232,24 @@ func TestEmptyResult(t *testing.T) {
 	})
 }
 
+// A hello that does not offer version 1 is refused, and one that offers another besides is not.
+func TestVersions(t *testing.T) {
+	everyKit(t, func(t *testing.T, language, program string) {
+		for versions, want := range map[string]string{"[99]": "", "[2,1]": "ready", "[1,2]": "ready"} {
+			c := start(t, program)
+			_, _ = c.in.WriteString(`{"type":"hello","role":"middleware","versions":` + versions + `,"capabilities":["cancel","later"],"maxPayload":1000}` + "\n")
+			c.in.Close()
+			f, err := c.r.Read()
+			if f.Type != want || (want == "") != (err != nil) {
+				t.Errorf("%s: %q came, and %v\n%s", versions, f.Header, err, &c.log)
+			}
+			if err := c.cmd.Wait(); (want == "") != (err != nil) {
+				t.Errorf("%s: it ended with %v", versions, err)
+			}
+		}
+	})
+}
+
 // Those that can do several at once do, and stop what is cancelled.
 func TestMultiplexAndCancel(t *testing.T) {
 	everyKit(t, func(t *testing.T, language, program string) {

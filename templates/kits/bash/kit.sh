@@ -11,9 +11,10 @@
 # has the document in $1 and on stdin, and what it prints, if anything, replaces it. SOR_* is as in the exec contract.
 #
 # It promises: hooks run in this very shell, without a fork, so their variables last; no program that one starts gets the
-# descriptors of the protocol (a subshell in the background is no program); a status other than 0 is the failure of one invocation. It does not: carry NUL bytes. An exit in a hook,
-# by set -e too, is answered, and ends the process: the runtime starts another. All names here begin with kit_ but respond
-# and fail, and nothing leans on the options and the IFS of the program.
+# descriptors of the protocol (a subshell in the background is no program); a status other than 0 is the failure of one
+# invocation. It does not: carry NUL bytes. An exit in a hook, by set -e too, is answered, and ends the process: the runtime
+# starts another. All names here begin with kit_ but respond and fail, and nothing leans on the options and the IFS of the
+# program.
 
 kit_eol=$'\n'
 kit_fast=$((BASH_VERSINFO[0] > 4 || BASH_VERSINFO[0] == 4 && BASH_VERSINFO[1] >= 4))
@@ -87,7 +88,7 @@ kit_read_all() {
 # kit_parse reads the header in kit_rest into kit_head. Split at its quotes, every second piece is what a string holds, unless
 # one of the quotes is escaped; a shell does that in one go, where a character at a time would take it milliseconds.
 kit_parse() {
-	local IFS=\" parts paths=() path='' key='' colon='' i=0 n text tail
+	local IFS=\" parts paths=() path='' key='' colon='' list='' i=0 n text tail
 	set -f
 	parts=($kit_rest)
 	set +f
@@ -116,11 +117,13 @@ kit_between() {
 		c=${rest:0:1} rest=${rest:1}
 		case $c in
 		:) colon=1 ;;
-		,) colon='' ;;
+		,) colon=$list ;; # in a list of numbers values follow, no key
+		'[') list=$colon ;;
+		']') list='' ;;
 		'{')
 			paths+=("$path")
 			((${#paths[@]} == 1)) || path+=$key.
-			colon=''
+			colon='' list=''
 			;;
 		'}')
 			((${#paths[@]})) || kit_give_up 'what came on fd 4 is no header'
@@ -139,6 +142,7 @@ kit_between() {
 kit_keep() {
 	case $1 in
 	type | id | length | hook | response | contentType | deadlineMs | maxPayload | name | context.[a-z]*) kit_head[$1]=$2 ;;
+	versions) kit_head[$1]+=" $2 " ;; # a list
 	esac
 }
 
@@ -383,6 +387,7 @@ kit_serve() {
 		SOR_CLIENT_CONTEXT _X_AMZN_TRACE_ID
 	kit_read || exit 0
 	[[ ${kit_head[type]-} == hello ]] || kit_give_up 'hello is due'
+	[[ ${kit_head[versions]-} == *' 1 '* ]] || kit_give_up 'version 1 is not offered'
 	kit_max_payload=${kit_head[maxPayload]-$kit_max_payload}
 	SOR_MIDDLEWARE=${kit_head[name]-}
 	printf '{"type":"ready","version":1}\n' >&199
