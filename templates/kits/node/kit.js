@@ -70,7 +70,6 @@ function write (fd, data) {
     try {
       at += fs.writeSync(fd, data, at)
     } catch (err) {
-      if (err.code === 'EPIPE' && fd === OUT) process.exit(0) // nobody is left to answer
       if (err.code !== 'EAGAIN') throw err
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1) // the pipe is full, and somebody made it non-blocking
     }
@@ -198,8 +197,10 @@ function say ({ payload, responds }) {
 // ---- persistent: frames/1 ----
 
 let maxPayload = Infinity // hello says
+let output // of fd 3
 
 function serve (hooks) {
+  const { Socket } = require('net')
   const running = new Map() // id: invocation
   let name
   let leaving = false
@@ -209,10 +210,10 @@ function serve (hooks) {
     if (running.size > 0) return
     leave.once ??= Promise.resolve(hooks.shutdown?.()).catch((err) => logFailure(describe(err)))
     await leave.once
-    process.exit(0)
+    depart(0)
   }
   const finish = (id, header, payload) => {
-    running.delete(id)
+    if (!running.delete(id)) return // it was answered when another failed
     send({ ...header, id }, payload)
     if (leaving) leave()
   }
@@ -242,10 +243,13 @@ function serve (hooks) {
   process.on('uncaughtException', (err) => {
     if (running.size === 0) logFailure(describe(err))
     for (const id of [...running.keys()]) refuse(id, err)
-    process.exit(1)
+    leaving = true
+    depart(1)
   })
   process.on('SIGTERM', leave)
-  const input = new (require('net').Socket)({ fd: IN, readable: true, writable: false })
+  output = new Socket({ fd: OUT, readable: false, writable: true })
+  output.on('error', () => process.exit(0)) // nobody is left to answer
+  const input = new Socket({ fd: IN, readable: true, writable: false })
   input.on('end', leave)
   input.on('error', leave)
   input.on('data', reader((header, payload) => {
@@ -262,9 +266,28 @@ function serve (hooks) {
 function send (header, payload) {
   if (payload) header.length = payload.length
   const line = Buffer.from(JSON.stringify(header) + '\n')
-  if (payload && payload.length <= MAX_HEADER) return write(OUT, Buffer.concat([line, payload]))
-  write(OUT, line)
-  if (payload) write(OUT, payload)
+  if (payload && payload.length <= MAX_HEADER) return put(Buffer.concat([line, payload]))
+  put(line)
+  if (payload) put(payload)
+}
+
+// put writes what the pipe takes at once, which is the fast way, and leaves the rest to the event loop: who waited here would
+// not read, and the parent may write before it reads.
+function put (data) {
+  let at = 0
+  try {
+    while (at < data.length && output.writableLength === 0) at += fs.writeSync(OUT, data, at)
+  } catch (err) {
+    if (err.code === 'EPIPE') process.exit(0) // nobody is left to answer
+    if (err.code !== 'EAGAIN') throw err
+  }
+  if (at < data.length) output.write(data.subarray(at))
+}
+
+// depart ends the process when all answers are out.
+function depart (status) {
+  if (output.writableLength === 0) process.exit(status)
+  output.end(() => process.exit(status))
 }
 
 // reader gives a function that takes bytes as they come and calls emit(header, payload) for each whole frame.
