@@ -48,6 +48,7 @@ func TestSameResults(t *testing.T) {
 		{hooks: "after", document: `{"do":"respond"}`, want: outcome{"failed", "", "Runtime.MiddlewareError"}, only: "bash"},
 		{hooks: "before after", document: `{"do":"fail"}`, want: outcome{"failed", `too "old" é`, "Auth.Expired"}},
 		{hooks: "before after", document: `{"do":"throw"}`, want: outcome{"failed", "boom", "Runtime.MiddlewareError"}, not: "bash"},
+		{hooks: "before after", document: `{"do":"cancelled"}`, want: outcome{"failed", "CancelledError", "Runtime.MiddlewareError"}, only: "python"},
 		{hooks: "before after", document: `{"do":"late"}`, want: outcome{"failed", "RangeError: boom", "Runtime.MiddlewareError"}, only: "node"},
 		{hooks: "before after", document: `{"do":"print"}`, want: outcome{kind: "replaced", document: `"printed"`}},
 		{hooks: "before after", document: `{"do":"fork"}`, want: outcome{kind: "replaced", document: `"forked"`}},

@@ -203,7 +203,7 @@ def run_once(hooks, raw, hook, stdout):
             raise RuntimeError("fd 3 is not open, and a response is written there")
         write(OUT if responds else stdout, bytes(output) + b"\n")  # the runtime trims the newline
         return 0
-    except Exception as error:
+    except BaseException as error:  # a cancelled task, an interrupt: whatever a hook raises is its failure
         log_failure(describe(error))
         return 1
 
@@ -329,7 +329,7 @@ def invoke(frames, hooks, raw, name, header, payload):
         output, responds = call(hooks, raw, invocation)
         if output is not None and frames.max_payload is not None and len(output) > frames.max_payload:
             raise RuntimeError("the output is %d bytes; %d are allowed" % (len(output), frames.max_payload))
-    except Exception as error:
+    except BaseException as error:  # as above
         document = describe(error)
         log_failure(document)
         frames.write({"type": "error", "id": get("id")}, json.dumps(document).encode())
