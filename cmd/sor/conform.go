@@ -21,7 +21,6 @@ import (
 	"github.com/serverless/open-runtime/internal/manifest"
 	"github.com/serverless/open-runtime/internal/wholefile"
 	"github.com/serverless/open-runtime/pkg/conform"
-	"github.com/serverless/open-runtime/pkg/layer"
 )
 
 // conformOptions are the flags of all three.
@@ -175,9 +174,9 @@ func locateMiddleware(ctx context.Context, screen *ui, path string) (conform.Pro
 	if err != nil {
 		return conform.Program{}, err
 	}
-	exe, _, err := layer.CompileGo(ctx, w.cache, source, runtime.GOARCH)
+	exe, err := w.compile(ctx, "middleware "+filepath.Base(source), source, runtime.GOARCH)
 	if err != nil {
-		return conform.Program{}, fail(exitUsage, "", fmt.Errorf("compiling %s: %w", path, err))
+		return conform.Program{}, err
 	}
 	p, err := conform.Locate(exe)
 	if err != nil {
