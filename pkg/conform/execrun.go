@@ -34,21 +34,14 @@ type execOptions struct {
 // exec does the equivalent of echo "$input" | NAME hook.
 func (m *Middleware) exec(t *T, hook string, input []byte, o execOptions) execRun {
 	var ours, theirs []*os.File
-	closeAll := func(files []*os.File) {
-		for _, file := range files {
-			if file != nil {
-				file.Close()
-			}
-		}
-	}
 	for i := range 4 {
 		if i == 3 && hook == manifest.HookAfter {
 			break
 		}
 		r, w, err := os.Pipe()
 		if err != nil {
-			closeAll(ours)
-			closeAll(theirs)
+			closeFiles(ours)
+			closeFiles(theirs)
 		}
 		t.must(err)
 		if i == 0 {
@@ -62,9 +55,9 @@ func (m *Middleware) exec(t *T, hook string, input []byte, o execOptions) execRu
 	}
 	start := time.Now()
 	process, err := startProcess(m.Path, []string{m.Path, hook}, env, m.Dir, theirs)
-	closeAll(theirs)
+	closeFiles(theirs)
 	if err != nil {
-		closeAll(ours)
+		closeFiles(ours)
 		t.Failf("make it a program that Linux can start", "it can't be started: %v", err)
 	}
 	fed := make(chan struct{})
@@ -123,11 +116,15 @@ func (m *Middleware) awaitExec(t *T, process *running) bool {
 
 // told are the variables of one run.
 func (m *Middleware) told(hook string) []string {
-	return []string{
+	told := []string{
 		"SOR_HOOK=" + hook, "SOR_MIDDLEWARE=" + m.Name, "SOR_REQUEST_ID=" + requestID(1),
 		"SOR_DEADLINE_MS=" + strconv.FormatInt(time.Now().Add(m.limit()).UnixMilli(), 10),
-		"SOR_FUNCTION_ARN=" + functionARN, "SOR_RESPONSE=buffer",
+		"SOR_FUNCTION_ARN=" + functionARN,
 	}
+	if hook == manifest.HookAfter {
+		told = append(told, "SOR_RESPONSE=buffer")
+	}
+	return told
 }
 
 func trimNewline(data []byte) []byte {
