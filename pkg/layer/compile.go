@@ -139,7 +139,7 @@ func packageArgs(dir string) ([]string, error) {
 		}
 	}
 	if len(args) == 0 {
-		return nil, fmt.Errorf("compiling %s: there is no Go file in it", dir)
+		return nil, &gobuild.CompileError{Dir: dir, Output: "there is no Go file in it"}
 	}
 	return args, nil
 }
