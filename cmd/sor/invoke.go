@@ -222,7 +222,7 @@ func (w *workspace) tellStaged(opt, task staged) {
 		w.warn("%s is executable in the sandbox; here it is not, and zip would keep that: chmod +x it", name)
 	}
 	for _, name := range extensionsIn(opt.Dir) {
-		w.warn("extensions/%s is not started here: this version of the local Lambda has no Extensions API; Lambda starts it", name)
+		w.warn("extensions/%s is not started here: the local Lambda knows internal extensions alone; Lambda starts it", name)
 	}
 	if total := opt.Size + task.Size; total > layer.MaxUnzipped {
 		w.warn("code and layers have %d bytes unzipped; Lambda allows %d [%s]", total, int64(layer.MaxUnzipped), layer.RuleSize)
