@@ -190,12 +190,15 @@ func (c *Child) Exited() <-chan struct{} { return c.exited }
 // Exit says how the child ended. It is valid after Exited.
 func (c *Child) Exit() Exit { return c.exit }
 
-// Signal sends sig to the child's whole group; after the exit it does nothing.
+// Signal sends sig to the child's whole group, and to a child that left it for another; after the exit it does nothing.
 func (c *Child) Signal(sig syscall.Signal) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.gone {
 		return nil
+	}
+	if group, err := syscall.Getpgid(c.pid); err == nil && group != c.pid {
+		_ = syscall.Kill(c.pid, sig) // the number is its own until it is reaped
 	}
 	if err := syscall.Kill(-c.pid, sig); err != nil && err != syscall.ESRCH {
 		return fmt.Errorf("sending %v to process group %d: %w", sig, c.pid, err)
@@ -203,7 +206,7 @@ func (c *Child) Signal(sig syscall.Signal) error {
 	return nil
 }
 
-// Kill kills the child's whole group.
+// Kill kills the child and its whole group.
 func (c *Child) Kill() {
 	// A group that can't be signalled is gone, or never was ours: nothing is left to do about it.
 	_ = c.Signal(syscall.SIGKILL)

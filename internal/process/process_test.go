@@ -19,6 +19,13 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if group, err := strconv.Atoi(os.Getenv("JOIN_GROUP")); err == nil { // the child of TestChildThatLeftItsGroup
+		if err := syscall.Setpgid(0, group); err != nil {
+			panic(err)
+		}
+		_, _ = os.Stdout.WriteString("joined\n")
+		select {}
+	}
 	if err := process.Subreap(); err != nil {
 		panic(err)
 	}
@@ -255,5 +262,29 @@ func TestHasExited(t *testing.T) {
 	<-child.Exited()
 	if !child.HasExited() {
 		t.Error("it has not exited once it was reaped")
+	}
+}
+
+// A child that joined another group is not in the one that is killed, and must end all the same: its exit is waited for.
+func TestChildThatLeftItsGroup(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w := pipe(t)
+	child, err := process.Start(process.Spec{
+		Path: self, Args: []string{self}, Env: []string{"JOIN_GROUP=" + strconv.Itoa(syscall.Getpgrp())}, Stdout: w, Stderr: os.Stderr,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Kill(child.PID(), syscall.SIGKILL) })
+	w.Close()
+	if line, err := bufio.NewReader(r).ReadString('\n'); line != "joined\n" {
+		t.Fatal(line, err)
+	}
+	child.Kill()
+	if exit := wait(t, child); exit.Signal != syscall.SIGKILL {
+		t.Errorf("it ended with %s", exit)
 	}
 }
