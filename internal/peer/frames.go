@@ -212,7 +212,7 @@ func Bounded(a Answer, size int) Answer {
 	if size <= runtimeapi.MaxResponse {
 		return a
 	}
-	return Answer{ID: a.ID, Kind: Failure, Failed: &runtimeapi.Error{Type: runtimeapi.ErrorResponseTooLarge, Message: runtimeapi.TooLarge(int64(size))}}
+	return Answer{ID: a.ID, Kind: Failure, Size: size, Failed: &runtimeapi.Error{Type: runtimeapi.ErrorResponseTooLarge, Message: runtimeapi.TooLarge(int64(size))}}
 }
 
 func unexpected(f frames.Frame, wanted string) error {

@@ -95,6 +95,7 @@ type Answer struct {
 	Unchanged   bool              // of a middleware
 	Respond     bool              // of a middleware
 	Failed      *runtimeapi.Error // of a failure
+	Size        int               // in bytes, of a result that is a failure because it is too large
 	Extra       any               // what only the dialect knows
 }
 

@@ -129,7 +129,9 @@ func (p *program) askOne(ctx context.Context, at *peer.Peer, t task, inv *Invoca
 	select {
 	case <-at.Opened():
 	case <-ctx.Done():
-		at.Discard()
+		if !errors.Is(context.Cause(ctx), errOwnLimit) { // a start may take longer than a run may: the next one finds it further
+			at.Discard()
+		}
 		return out, p.overdue(ctx), false
 	}
 	if failure = p.refused(ctx, at); failure != nil {
@@ -169,6 +171,8 @@ func (t task) payload() []byte {
 // outcomeOf reads an answer.
 func outcomeOf(a peer.Answer) (Outcome, *failure) {
 	switch {
+	case a.Kind == peer.Failure && a.Size > maxOutput:
+		return Outcome{}, failed("it answered %d bytes; %d are allowed", a.Size, maxOutput)
 	case a.Kind == peer.Failure:
 		f := failed("%s: %s", a.Failed.Type, a.Failed.Message)
 		f.own = a.Failed

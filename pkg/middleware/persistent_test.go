@@ -93,7 +93,7 @@ func TestPersistentAnswers(t *testing.T) {
 			`if [[ $hook == error ]]; then say result '{"errorMessage":"changed"}'; else same; fi`, fails(broken), "", broken.Type + ": changed",
 		},
 		"handled": {`if [[ $hook == error ]]; then say result '"handled"' ',"respond":true'; else same; fi`, fails(broken), `"handled"`, ""},
-		"large":   {`if [[ $hook == after ]]; then printf -v payload %6291557s; fi; say result "$payload"`, echo, "", "Runtime.MiddlewareError: Function.ResponseSizeTooLarge"},
+		"large":   {`if [[ $hook == after ]]; then printf -v payload %6291557s; fi; say result "$payload"`, echo, "", "Runtime.MiddlewareError: middleware a, after: it answered 6291557 bytes; 6291556 are allowed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLayer(t)
@@ -154,6 +154,25 @@ func TestPersistentBreaks(t *testing.T) {
 				t.Errorf("it was started %d times, want 3", got)
 			}
 		})
+	}
+}
+
+// One whose start takes longer than a run may is not started anew by each run that could not wait for it.
+func TestPersistentStartsSlowlyAgain(t *testing.T) {
+	l := newLayer(t)
+	l.standsWith("a", `[[ ! -e $DIR/again ]] || read -t 1 <> <(:); : >"$DIR/again"; printf '{"type":"ready","version":1}\n' >&3`,
+		`[[ $payload != '"break"' ]] || exit 3; same`)
+	l.manifest("a", `{"protocol":"frames/1","hooks":["before"],"timeoutMs":300}`)
+	set := l.stand("a")
+	_, err := through(t, set, unreached(t), `"break"`)
+	wantError(t, err, runtimeapi.ErrorMiddleware, "exit status 3")
+	for range 30 {
+		if _, err = through(t, set, echo, `1`); err == nil {
+			break
+		}
+	}
+	if err != nil || l.processes() != 2 {
+		t.Errorf("got %v, started %d times", err, l.processes())
 	}
 }
 
