@@ -7,12 +7,14 @@ package bootstrap
 import (
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/serverless/open-runtime/internal/runtimeapi"
+	"github.com/serverless/open-runtime/pkg/sidecar"
 )
 
 func TestInnerDeadline(t *testing.T) {
@@ -147,4 +149,18 @@ func TestTogether(t *testing.T) {
 	if diff := cmp.Diff(want, together([]*runtimeapi.Error{one, two})); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// What happens to a sidecar at the end of init is a record beside the line, or in it.
+func TestInitLineBesideARecord(t *testing.T) {
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	tracer := newTracer(settings{traceLines: true}, logger{null})
+	var beside sync.WaitGroup
+	beside.Go(func() { tracer.sidecar()(sidecar.Record{Stage: "sidecar", Name: "a"}) })
+	tracer.initLine()
+	beside.Wait()
 }

@@ -183,11 +183,14 @@ func (t *trace) end() {
 
 // line writes the records that were kept as one line.
 func (t *trace) line() {
-	if t == nil || t.tracer.out != nil || len(t.records) == 0 {
+	if t == nil || t.tracer.out != nil {
 		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if len(t.records) == 0 {
+		return
+	}
 	data, err := json.Marshal(struct {
 		Type       string         `json:"type"`
 		RequestID  string         `json:"requestId,omitempty"`
