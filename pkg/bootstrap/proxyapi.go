@@ -84,32 +84,20 @@ func (p *proxy) unanswered() (peer.Call, bool) {
 	return peer.Call{}, false
 }
 
-// handOver passes on what Lambda said of an invocation, but for its deadline, which is the earlier one.
+// handOver passes on what Lambda said of an invocation, but for its deadline, which is the earlier one. Here as elsewhere what
+// is about one connection alone stays behind: package http1 sees to that.
 func handOver(call peer.Call) *http1.Response {
 	header := http1.Header{}
 	for _, field := range call.Extra.(*invocation).header {
 		switch {
 		case strings.EqualFold(field.Name, runtimeapi.HeaderDeadlineMs):
 			field.Value = strconv.FormatInt(call.Deadline.UnixMilli(), 10)
-		case ofConnection(field.Name), strings.EqualFold(field.Name, "Date"):
+		case strings.EqualFold(field.Name, "Date"):
 			continue
 		}
 		header = append(header, field)
 	}
 	return &http1.Response{Status: 200, Header: header, Body: call.Payload}
-}
-
-// ofConnection says whether a header field is about one connection and ends with it.
-// https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
-func ofConnection(name string) bool {
-	for _, own := range []string{
-		"Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding", "TE", "Trailer", "Upgrade", "Content-Length", "Host", "Expect",
-	} {
-		if strings.EqualFold(name, own) {
-			return true
-		}
-	}
-	return false
 }
 
 // passOn gives the fields that go on to Lambda. A server of Go refuses control characters, which some clients put into an
@@ -118,7 +106,7 @@ func passOn(header http1.Header) http1.Header {
 	kept := http1.Header{}
 	for _, field := range header {
 		broken := strings.ContainsFunc(field.Value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
-		if !ofConnection(field.Name) && !broken && !strings.EqualFold(field.Name, "Accept-Encoding") {
+		if !broken && !strings.EqualFold(field.Name, "Accept-Encoding") {
 			kept = append(kept, field)
 		}
 	}
@@ -274,12 +262,7 @@ func (p *proxy) forward(ctx context.Context, req *http1.ServerRequest) *http1.Re
 	if err != nil {
 		return nil
 	}
-	out := &http1.Request{Method: req.Method, Path: req.Path, Body: body}
-	for _, field := range req.Header {
-		if !ofConnection(field.Name) {
-			out.Header = append(out.Header, field)
-		}
-	}
+	out := &http1.Request{Method: req.Method, Path: req.Path, Header: req.Header, Body: body}
 	resp, err := p.upstream.Do(ctx, out, mostForwarded)
 	if err != nil {
 		if ctx.Err() == nil {
@@ -287,11 +270,5 @@ func (p *proxy) forward(ctx context.Context, req *http1.ServerRequest) *http1.Re
 		}
 		return nil
 	}
-	back := &http1.Response{Status: resp.Status, Body: resp.Body}
-	for _, field := range resp.Header {
-		if !ofConnection(field.Name) {
-			back.Header = append(back.Header, field)
-		}
-	}
-	return back
+	return &http1.Response{Status: resp.Status, Header: resp.Header, Body: resp.Body}
 }
