@@ -83,6 +83,24 @@ func TestMultiplexHang(t *testing.T) {
 	}
 }
 
+// A caller that hangs up in mid-stream costs nobody else the language runtime that takes several at once.
+func TestMultiplexHangUp(t *testing.T) {
+	t.Parallel()
+	l := newLayer(t).opens(`printf '{"type":"ready","version":1,"capabilities":["multiplex","stream"]}\n' >&3`, `
+		case $payload in
+		'"stream"') say chunk "beginning" ;;
+		'"hold"') held=$id ;;
+		'"free"') say result "$$"; id=$held say result "$$" ;;
+		*) say result "$$" ;;
+		esac`)
+	c := newCrowd(t, l, "AWS_LAMBDA_MAX_CONCURRENCY=2")
+	pid := c.invoke("id-1", `"who"`).wait().body
+	c.invoke(hangsUp, `"stream"`)
+	hold := c.invoke("id-2", `"hold"`)
+	c.invoke("id-3", `"free"`).says(pid) // asked for only after the hang-up was dealt with
+	hold.says(pid)
+}
+
 // A proxied function asks as often as it likes.
 func TestProxiedConcurrency(t *testing.T) {
 	t.Parallel()

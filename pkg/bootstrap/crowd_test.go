@@ -28,6 +28,9 @@ type crowd struct {
 	known map[string]*turn
 }
 
+// hangsUp is the ID of an invocation whose answer nobody wants to the end.
+const hangsUp = "hangs-up"
+
 // turn is one invocation.
 type turn struct {
 	crowd    *crowd
@@ -116,6 +119,12 @@ func (c *crowd) answer(w http.ResponseWriter, r *http.Request) {
 		n, err := r.Body.Read(buffer)
 		if n > 0 {
 			turn.add(string(buffer[:n]))
+		}
+		if turn.id == hangsUp {
+			if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+				conn.Close()
+			}
+			return
 		}
 		if err != nil {
 			if err != io.EOF {

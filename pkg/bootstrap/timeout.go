@@ -36,13 +36,12 @@ func (r *languageRuntime) tooLate(ctx context.Context, inv *invocation, told *mi
 	return inv.timedOut(doing, told.Deadline)
 }
 
-// giveUp is for when ctx ended and at works on inv. A handler that heeds a cancel and answers is heard, and its language
+// giveUp is for when ctx ended and at works on inv, because its time is over, or because nobody wants the answer any more. A handler that heeds a cancel and answers is heard, and its language
 // runtime lives on; one that does not is dumped, and is of no use any more.
 func (r *languageRuntime) giveUp(ctx context.Context, at *peer.Peer, inv *invocation, told *middleware.Invocation) (a peer.Answer, failed *runtimeapi.Error) {
 	failed = r.tooLate(ctx, inv, told, fmt.Sprintf("handler %s did not answer", r.handler))
 	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		inv.turn.Forget()
-		at.Discard()
+		inv.turn.Abandon()
 		return a, failed
 	}
 	share := part(inv, told)
