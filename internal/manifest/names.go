@@ -1,5 +1,5 @@
-// Package manifest says what the names and the manifests of a layer mean: SLSMIDDLEWARES, NAME.json next to a middleware,
-// language-runtime.json and sor.json.
+// Package manifest says what the names and the manifests of a layer mean: SLSMIDDLEWARES and SLSSIDECARS, NAME.json next to a
+// middleware or sidecar, language-runtime.json and sor.json.
 //
 // It is used by build-layer's lint and by the bootstrap's init, so that both say the same. It writes nothing and starts
 // nothing. The contracts are in docs/protocol.

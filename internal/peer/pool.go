@@ -181,7 +181,7 @@ func (p *Pool) takeOver() (over []*member) {
 	return over
 }
 
-// Shutdown asks all peers to finish, gives them until ctx ends, and ends them. SIGTERM follows the word after half the time.
+// Shutdown asks all peers to finish, gives them until ctx ends, and ends them. SIGTERM follows the word after termAfter.
 func (p *Pool) Shutdown(ctx context.Context) {
 	p.mu.Lock()
 	members := p.members

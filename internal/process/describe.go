@@ -130,7 +130,7 @@ func connections(pid int) []string {
 	return peers
 }
 
-// connectionState gives " (connecting)" for a SYN that was sent, " " for what is established, and "" for the rest.
+// connectionState puts the states that say something of a hang into words, and gives "" for the rest.
 func connectionState(code string) string {
 	switch code {
 	case "01":

@@ -7,7 +7,8 @@
 // layer is told at init, all of it; that a language runtime which hangs, dies or floods costs its own invocation and no
 // other; that nothing it started outlives it in its process group.
 //
-// It does not serve the Runtime API, knows no language, and looks into no payload.
+// It serves a Runtime API to language runtimes that speak it, with the middlewares in between, and plays Lambda to nobody else. It
+// knows no language, and looks into no payload.
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html
 package bootstrap
 

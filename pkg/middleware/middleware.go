@@ -4,7 +4,8 @@
 // a hook or one that stays.
 //
 // It promises: the order of an onion; that whatever is wrong with a middleware is told with its name, its hook and the
-// cause; that no process of a run outlives it in its process group; that an optional middleware never fails an invocation.
+// cause; that no process of a run outlives it in its process group; that an optional middleware fails no invocation, but by taking
+// all of its time.
 //
 // It does not talk to the Runtime API, knows no language runtime, and does not look into payloads but to say whether what
 // a before printed is JSON.
