@@ -8,6 +8,7 @@ package templates_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -17,11 +18,18 @@ import (
 	"testing"
 
 	"github.com/serverless/open-runtime/internal/frames"
+	"github.com/serverless/open-runtime/internal/manifest"
 	"github.com/serverless/open-runtime/internal/paired"
+	"github.com/serverless/open-runtime/pkg/middleware"
 	"github.com/serverless/open-runtime/templates"
 )
 
-func BenchmarkKit(b *testing.B) {
+func BenchmarkKit(b *testing.B) { eachKit(b, benchKit) }
+
+// BenchmarkPersistent is the same through the bootstrap's own half: what a persistent middleware costs an invocation.
+func BenchmarkPersistent(b *testing.B) { eachKit(b, benchPersistent) }
+
+func eachKit(b *testing.B, bench func(b *testing.B, kit, floor string, size int)) {
 	for _, language := range templates.Languages() {
 		b.Run(language, func(b *testing.B) {
 			kit := installed(b, language, "echo")
@@ -30,34 +38,69 @@ func BenchmarkKit(b *testing.B) {
 				name  string
 				bytes int
 			}{{"1KB", 1000}, {"100KB", 100_000}, {"6MB", 6_000_000}} {
-				b.Run(size.name, func(b *testing.B) { benchKit(b, kit, floor, size.bytes) })
+				b.Run(size.name, func(b *testing.B) { bench(b, kit, floor, size.bytes) })
 			}
 		})
 	}
 }
 
+func benchPersistent(b *testing.B, kit, floor string, size int) {
+	document := append(append([]byte(`"`), bytes.Repeat([]byte("x"), size-2)...), '"')
+	place := kit // a program, or one in a folder of its own
+	if filepath.Base(filepath.Dir(place)) != "middlewares" {
+		place = filepath.Dir(place)
+	}
+	if err := os.WriteFile(place+".json", []byte(`{"protocol":"frames/1","hooks":["before"]}`), 0o644); err != nil {
+		b.Fatal(err)
+	}
+	set, err := middleware.Load([]manifest.Ref{{Name: filepath.Base(place)}}, middleware.Options{
+		Root: filepath.Dir(filepath.Dir(place)), Environ: os.Environ(), Log: func(source string, line []byte) { b.Logf("%s: %s", source, line) },
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { set.Shutdown(b.Context()) })
+	run := set.Chain(func(_ context.Context, _ *middleware.Invocation, event []byte) (middleware.Response, error) {
+		return middleware.Response{Payload: event}, nil
+	})
+	echo := floorEcho(b, floor, document)
+	paired.Compare(b, func(b *testing.B) {
+		response, err := run(b.Context(), &middleware.Invocation{Context: about}, document)
+		if err != nil || len(response.Payload) != size {
+			b.Fatalf("%d bytes, %v", len(response.Payload), err)
+		}
+	}, echo)
+}
+
 func benchKit(b *testing.B, kit, floor string, size int) {
 	document := append(append([]byte(`"`), bytes.Repeat([]byte("x"), size-2)...), '"')
 	c := converse(b, kit, "multiplex", "cancel")
-	in, out := startFloor(b, floor)
-	frame := append([]byte(strconv.Itoa(size)+"\n"), document...)
-	answers := bufio.NewReaderSize(out, 64*1024)
+	echo := floorEcho(b, floor, document)
 	invoke := frames.Invoke{Type: frames.TypeInvoke, ID: "1", Hook: "before", DeadlineMs: deadlineMs, Context: about}
 	paired.Compare(b, func(b *testing.B) {
 		go c.send(invoke, document)
 		if f := c.read(); f.Type != frames.TypeResult || len(f.Payload) != size {
 			b.Fatalf("%s, %d bytes", f.Header, len(f.Payload))
 		}
-	}, func(b *testing.B) {
+	}, echo)
+}
+
+// floorEcho is one round trip of the bare echo.
+func floorEcho(b *testing.B, floor string, document []byte) func(b *testing.B) {
+	b.Helper()
+	in, out := startFloor(b, floor)
+	frame := append([]byte(strconv.Itoa(len(document))+"\n"), document...)
+	answers := bufio.NewReaderSize(out, 64*1024)
+	return func(b *testing.B) {
 		go func() { _, _ = in.Write(frame) }()
 		line, err := answers.ReadString('\n')
-		if err != nil || line != fmt.Sprintln(size) {
+		if err != nil || line != fmt.Sprintln(len(document)) {
 			b.Fatalf("%q, %v", line, err)
 		}
-		if _, err := io.ReadFull(answers, make([]byte, size)); err != nil {
+		if _, err := io.ReadFull(answers, make([]byte, len(document))); err != nil {
 			b.Fatal(err)
 		}
-	})
+	}
 }
 
 // floorOf gives the bare echo as a program.
