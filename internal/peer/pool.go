@@ -19,7 +19,7 @@ type Pool struct {
 
 	mu      sync.Mutex
 	members []*member
-	known   bool          // one opened: whether it takes several turns is known
+	single  bool          // one opened, and takes one turn at a time
 	changed chan struct{} // closed when it is worth looking again
 	closed  bool
 	ending  sync.WaitGroup // of those that Renew took out
@@ -58,7 +58,7 @@ func (p *Pool) add() *member {
 		<-m.peer.Opened()
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.known = p.known || m.peer.Refused() == nil
+		p.single = p.single || m.peer.isOpen() && !m.peer.terms.Multiplex
 		p.wake()
 	}()
 	return m
@@ -115,7 +115,8 @@ func (p *Pool) free() *member {
 	return best
 }
 
-// mayGrow says whether one more may be started. While it is not known whether the first takes several turns, it is waited for.
+// mayGrow says whether one more may be started. One that is starting is waited for, unless it is known that it will take one
+// turn at a time: those that wait would else start one each.
 func (p *Pool) mayGrow() bool {
 	live := 0
 	for _, m := range p.members {
@@ -123,7 +124,7 @@ func (p *Pool) mayGrow() bool {
 			live++
 		}
 	}
-	return live == 0 || p.known && live < p.max
+	return live == 0 || p.single && live < p.max
 }
 
 func (p *Peer) isOpen() bool {

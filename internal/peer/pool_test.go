@@ -107,6 +107,39 @@ func TestPoolUnderConcurrency(t *testing.T) {
 	}
 }
 
+// While the successor of one that took several turns is starting, those that need it wait for it, and start none beside it.
+func TestSeveralWaitForTheNext(t *testing.T) {
+	ctx := bounded(t)
+	t.Setenv("DIR", t.TempDir())
+	var started atomic.Int64
+	pool := peer.NewPool(8, func() *peer.Peer {
+		started.Add(1)
+		return unopened(t, `"$([[ ! -e $DIR/second ]] || read -t 0.5 <> <(:); : >"$DIR/second"; echo `+several+`)"`, `take; sleep 300`)
+	}, nil)
+	first, err := pool.Acquire(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-first.Opened()
+	first.Discard()
+	pool.Release(first)
+	var all sync.WaitGroup
+	for range 5 {
+		all.Go(func() {
+			if _, err := pool.Acquire(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	over, done := context.WithCancel(ctx)
+	done()
+	pool.Shutdown(over)
+	if got := started.Load(); got != 2 {
+		t.Errorf("%d were started, want 2", got)
+	}
+}
+
 // useOnce asks one of the pool; how says whether it is to die or to be given up.
 func useOnce(ctx context.Context, pool *peer.Pool, id string, how int) error {
 	p, err := pool.Acquire(ctx)
