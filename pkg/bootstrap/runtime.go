@@ -220,6 +220,9 @@ func (r *languageRuntime) chunks(at *peer.Peer, first peer.Answer, inv *invocati
 		case peer.Failure:
 			inv.turn.Settle(ctx)
 			return nil, next.Failed
+		case peer.Result: // it would be lost without a word
+			at.Discard()
+			return nil, &runtimeapi.Error{Type: runtimeapi.ErrorProtocol, Message: "language runtime: frames/1: a result in the midst of a stream, where chunk, end or error is due"}
 		}
 		inv.turn.Settle(ctx)
 		return nil, io.EOF

@@ -27,6 +27,7 @@ for word in $words; do
 	wait) while [[ ! -e $DIR/go ]]; do read -t 0.01 <> <(:); done ;;
 	fail) say error '{"errorType":"Boom","errorMessage":"in the middle"}'; continue 2 ;;
 	die) exit 3 ;;
+	result) say result '"late"'; continue 2 ;;
 	prelude) chunk '' ',"prelude":{"statusCode":418,"headers":{"x":"y"},"cookies":["a=b"]}' ;;
 	typed) chunk typed ',"contentType":"text/plain"' ;;
 	*) chunk "$word" ;;
@@ -83,6 +84,7 @@ func TestStreamFails(t *testing.T) {
 	for _, test := range []struct{ event, body, errorType, message string }{
 		{`"one fail"`, "one", "Function.Unknown", "in the middle"},
 		{`"one die"`, "one", "Runtime.ExitError", "exit status 3"},
+		{`"one result"`, "one", "Runtime.ProtocolError", "a result in the midst of a stream"},
 	} {
 		got := c.invoke("id-"+test.errorType, test.event).says(test.body)
 		document, err := base64.StdEncoding.DecodeString(got.trailer.Get("Lambda-Runtime-Function-Error-Body"))
