@@ -103,7 +103,8 @@ type Defaults struct {
 	Middlewares []string `json:"middlewares"`
 	Sidecars    []string `json:"sidecars"`
 
-	// SHA256 pins files of other layers: paths under /opt, and the SHA-256 of their bytes in hexadecimal digits.
+	// SHA256 pins files of other layers: paths under /opt, and the SHA-256 of their bytes in hexadecimal digits, "" for one
+	// that is not there.
 	SHA256 map[string]string `json:"sha256"`
 }
 

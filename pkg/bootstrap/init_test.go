@@ -64,6 +64,10 @@ func TestInitErrors(t *testing.T) {
 		"wrapper": {func(l *layer) { l.echoes() }, "AWS_LAMBDA_EXEC_WRAPPER=/opt/apm", "Runtime.StartError", []string{"AWS_LAMBDA_EXEC_WRAPPER: /opt/apm: it can't be read"}},
 		"pin": {func(l *layer) { l.echoes().file("sor.json", `{"sha256":{"language-runtime":"00"}}`) }, "", "Runtime.LayerMismatch",
 			[]string{"language-runtime is not the file that sor.json pins", "00 is pinned"}},
+		"pinAbsent": {func(l *layer) {
+			l.echoes().file("sor.json", `{"sha256":{"middlewares/a.json":"","language-runtime":""}}`)
+		}, "", "Runtime.LayerMismatch",
+			[]string{"language-runtime is there, and sor.json says that it was not"}},
 		"pinAway": {func(l *layer) { l.echoes().file("sor.json", `{"sha256":{"../x":"00","nothing":"00"}}`) }, "", "Runtime.LayerMismatch",
 			[]string{`which is no path within /opt`, "sor.json pins nothing, and it can't be read"}},
 		"command": {func(l *layer) { l.echoes().file("language-runtime.json", `{"protocol":"frames/1","command":["x"]}`) }, "", "Runtime.StartError",

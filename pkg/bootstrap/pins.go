@@ -8,8 +8,10 @@ package bootstrap
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,7 +28,14 @@ func (b *bootstrap) checkPins(pins map[string]string) *runtimeapi.Error {
 			wrong = append(wrong, fmt.Sprintf("sor.json pins %q, which is no path within /opt", path))
 			continue
 		}
-		got, err := hashOf(filepath.Join(b.options.Opt, path))
+		place := filepath.Join(b.options.Opt, path)
+		if want == "" { // nothing was there
+			if _, err := os.Lstat(place); !errors.Is(err, fs.ErrNotExist) {
+				wrong = append(wrong, fmt.Sprintf("%s is there, and sor.json says that it was not; use the layer that the function was built with, or build its layer anew", path))
+			}
+			continue
+		}
+		got, err := hashOf(place)
 		switch {
 		case err != nil:
 			wrong = append(wrong, fmt.Sprintf("sor.json pins %s, and it can't be read: %v", path, err))

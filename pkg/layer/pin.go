@@ -14,7 +14,8 @@ import (
 const deepestPin = 32
 
 // Pins gives the SHA-256, in hexadecimal digits, of the files of programs that come from the unpacked layers before this
-// one: what lies at each of the places (middlewares/audit, language-runtime) or below it, and the manifest next to it.
+// one: what lies at each of the places (middlewares/audit, language-runtime) or below it, and the manifest next to it. Where
+// there is no manifest, "" says so: one that came later could take the program's hooks away.
 // Paths are those under /opt, where of the same path the last layer's counts. Links are followed as they will be there.
 func (t *Tree) Pins(layers []string, places ...string) (map[string]string, error) {
 	merged := New()
@@ -28,10 +29,14 @@ func (t *Tree) Pins(layers []string, places ...string) (map[string]string, error
 	merged.lay(t)
 	p := &pinner{linter: &linter{tree: merged, paths: merged.Paths()}, own: t, pins: map[string]string{}}
 	for _, place := range places {
-		for _, name := range []string{place, place + ".json", place + ".wasm"} {
+		before, about := len(p.pins), place+".json"
+		for _, name := range []string{place, place + ".wasm", about} {
 			if err := p.pin(name, deepestPin); err != nil {
 				return nil, err
 			}
+		}
+		if len(p.pins) > before && merged.entries[about] == nil {
+			p.pins[about] = ""
 		}
 	}
 	return p.pins, nil
