@@ -42,6 +42,10 @@ type Middleware struct {
 	Response    string   `json:"response"` // what its after needs
 }
 
+// longestMs is how long an invocation may take at all, in milliseconds.
+// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+const longestMs = 15 * 60 * 1000
+
 // DefaultMiddleware is the contract of 2018: exec, before and after.
 func DefaultMiddleware() Middleware {
 	return Middleware{Protocol: ProtocolExec, Hooks: []string{HookBefore, HookAfter}, Response: ResponseBuffer}
@@ -77,8 +81,8 @@ func ParseMiddleware(data []byte) (m Middleware, warnings []string, err error) {
 	if !slices.Contains([]string{ResponseBuffer, ResponseHead, ResponseNone}, m.Response) {
 		return m, warnings, fmt.Errorf("response is %q; there are buffer, head and none", m.Response)
 	}
-	if m.TimeoutMs < 0 {
-		return m, warnings, fmt.Errorf("timeoutMs is %d; a time limit is positive, and 0 is none", m.TimeoutMs)
+	if m.TimeoutMs < 0 || m.TimeoutMs > longestMs {
+		return m, warnings, fmt.Errorf("timeoutMs is %d; a time limit is from 1 to %d, and 0 is none", m.TimeoutMs, longestMs)
 	}
 	return m, warnings, nil
 }

@@ -104,7 +104,8 @@ func (a Answer) ends() bool { return a.Kind != Chunk }
 
 // A Peer is one life of a child.
 type Peer struct {
-	what    string         // "language runtime"
+	what    string // "language runtime"
+	began   time.Time
 	child   *process.Child // nil if it could not be started
 	dialect Dialect
 	log     func(message string, pairs ...string)
@@ -119,6 +120,9 @@ type Peer struct {
 	closing atomic.Bool // it was told to finish
 	killed  atomic.Bool // by us, after its answers ended
 
+	parted  chan struct{} // closed by End
+	parting sync.Once
+
 	sending  sync.WaitGroup
 	hurrying sync.WaitGroup
 
@@ -129,8 +133,8 @@ type Peer struct {
 // Begin starts to listen to a child that speaks d. what names it in errors; log takes warnings.
 func Begin(what string, child *process.Child, d Dialect, log func(message string, pairs ...string)) *Peer {
 	p := &Peer{
-		what: what, child: child, dialect: d, log: log,
-		opened: make(chan struct{}), ended: make(chan struct{}), turns: map[string]*Turn{},
+		what: what, began: time.Now(), child: child, dialect: d, log: log,
+		opened: make(chan struct{}), ended: make(chan struct{}), parted: make(chan struct{}), turns: map[string]*Turn{},
 	}
 	p.wanted, p.discard = context.WithCancel(context.Background())
 	go p.listen()
@@ -193,6 +197,9 @@ func (p *Peer) Ended() <-chan struct{} { return p.ended }
 
 // Discard says that the peer is to be replaced. What it was not handed yet goes to another one.
 func (p *Peer) Discard() { p.discard() }
+
+// Age is how long ago it was started.
+func (p *Peer) Age() time.Duration { return time.Since(p.began) }
 
 // PID is the process ID, 0 when there is no process.
 func (p *Peer) PID() int {
@@ -309,6 +316,7 @@ func (p *Peer) End() {
 		return
 	}
 	p.discard()
+	p.parting.Do(func() { close(p.parted) }) // what nobody took is not waited for
 	p.child.Kill()
 	p.hurrying.Wait() // it waits for the exit
 	p.dialect.Close() // whatever the pipes hold, nobody waits for it

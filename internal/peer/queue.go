@@ -22,8 +22,9 @@ func newQueue(most int) *queue {
 // weight is what an answer takes up, in bytes: one without a payload too.
 func weight(a Answer) int { return len(a.Payload) + len(a.Prelude) + 256 }
 
-// put adds an answer, and waits for room until over. What is too large for any room is held alone.
-func (q *queue) put(a Answer, over <-chan struct{}) {
+// put adds an answer, and waits for room until nobody wants it any more: until over, or parted. What is too large for any
+// room is held alone.
+func (q *queue) put(a Answer, over, parted <-chan struct{}) {
 	for {
 		q.mu.Lock()
 		if fits := len(q.answers) == 0 || q.held+weight(a) <= q.most; fits {
@@ -37,6 +38,8 @@ func (q *queue) put(a Answer, over <-chan struct{}) {
 		select {
 		case <-q.room:
 		case <-over:
+			return
+		case <-parted:
 			return
 		}
 	}

@@ -23,6 +23,7 @@ type Turn struct {
 	over    chan struct{} // closed by Forget
 	forget  sync.Once
 	sent    chan error       // nil when the sending is over
+	torn    bool             // the sending failed
 	unheard <-chan time.Time // of a call that could not be sent whole: how long its peer is still waited for
 }
 
@@ -77,6 +78,7 @@ func (t *Turn) Next(ctx context.Context) (Answer, error) {
 				return Answer{}, refused
 			}
 			if err != nil { // nobody reads: then the peer ends, or lives on and hears nothing
+				t.torn = true
 				t.peer.Discard()
 				t.unheard = time.After(lastWords)
 			}
@@ -113,11 +115,12 @@ func (t *Turn) Settle(ctx context.Context) {
 func (t *Turn) Sent() bool {
 	if len(t.sent) > 0 {
 		if err := <-t.sent; err != nil {
+			t.torn = true
 			t.peer.Discard()
 		}
 		t.sent = nil
 	}
-	return t.sent == nil
+	return t.sent == nil && !t.torn
 }
 
 // Unread says whether nothing of the call was read when the peer ended: then another one may be asked. One that still lives
@@ -198,7 +201,7 @@ func (p *Peer) deliver(a Answer) {
 		p.dropped(a)
 		return
 	}
-	t.answers.put(a, t.over)
+	t.answers.put(a, t.over, p.parted)
 }
 
 // dropped tells of an answer that nobody waits for. Of a stream that was given up only its end is worth a line.

@@ -62,6 +62,10 @@ func (p *proxy) next(ctx context.Context, req *http1.ServerRequest) *http1.Respo
 	}
 	select {
 	case call := <-p.calls:
+		if ctx.Err() != nil { // it hung up in this moment: the next /next gets it
+			p.serving.Go(func() { _ = p.Send(context.Background(), &call) }) // or nobody, when all is over
+			return nil
+		}
 		p.mu.Lock()
 		p.taken[call.ID] = call
 		p.mu.Unlock()

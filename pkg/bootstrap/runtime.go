@@ -150,7 +150,9 @@ func (r *languageRuntime) handleAt(ctx context.Context, at *peer.Peer, inv *invo
 	select {
 	case <-at.Opened():
 	case <-ctx.Done():
-		at.Discard()
+		if at.Age() > initLimit { // else it loads on: a handler that takes longer for it than an invocation has would never be loaded
+			at.Discard()
+		}
 		return response, r.tooLate(ctx, inv, told, "the language runtime did not load its handler"), false
 	}
 	if refused := at.Refused(); refused != nil {

@@ -77,20 +77,24 @@ func awaitEvent(ctx context.Context, client *http1.Client, id string) {
 // 2000 ms and then kills it.
 const shutdownGrace = 2 * time.Second
 
-// shutdown asks all that was started to finish, waits, and kills what is still there.
+// sidecarsWait is how long sidecars are left alone at the end, for the others may flush to them: a part of the 500 ms that an
+// environment with an internal extension has.
+const sidecarsWait = 200 * time.Millisecond
+
+// shutdown asks all that was started to finish, sidecars last, waits, and kills what is still there.
 func (b *bootstrap) shutdown() {
 	ctx, done := context.WithTimeout(context.Background(), shutdownGrace)
 	defer done()
-	var all sync.WaitGroup
+	var inner sync.WaitGroup
 	if b.runtime != nil {
-		all.Go(func() { b.runtime.shutdown(ctx) })
+		inner.Go(func() { b.runtime.shutdown(ctx) })
 	}
 	if b.set != nil {
-		all.Go(func() { b.set.Shutdown(ctx) })
+		inner.Go(func() { b.set.Shutdown(ctx) })
 	}
-	all.Wait()
-	if b.sidecars.set != nil { // last: the others may flush to them
-		b.sidecars.set.Shutdown(ctx)
+	if b.sidecars.set != nil {
+		b.sidecars.shutdown(ctx, &inner)
 	}
+	inner.Wait()
 	process.KillOrphans(nil)
 }

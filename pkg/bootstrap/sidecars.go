@@ -6,6 +6,8 @@ package bootstrap
 
 import (
 	"context"
+	"sync"
+	"time"
 
 	"github.com/serverless/open-runtime/pkg/middleware"
 	"github.com/serverless/open-runtime/pkg/sidecar"
@@ -34,4 +36,21 @@ func (s *sidecars) flush(ctx context.Context) {
 	if s.set != nil {
 		s.set.Flush(ctx)
 	}
+}
+
+// shutdown stops them when the others have ended, or have taken too long for it.
+func (s *sidecars) shutdown(ctx context.Context, others *sync.WaitGroup) {
+	ended := make(chan struct{})
+	go func() {
+		others.Wait()
+		close(ended)
+	}()
+	wait := time.NewTimer(sidecarsWait)
+	defer wait.Stop()
+	select {
+	case <-ended:
+	case <-wait.C:
+	}
+	s.set.Shutdown(ctx)
+	<-ended
 }

@@ -58,3 +58,17 @@ func TestSidecarDies(t *testing.T) {
 	c.begin("id-2", `2`, 20*time.Second).says(`2`)
 	c.fake.log.wants(t, "sidecar=agent")
 }
+
+// A sidecar hears of the end though the language runtime does not.
+func TestSidecarIsToldThoughTheRuntimeStays(t *testing.T) {
+	t.Parallel()
+	l := newLayer(t).opens(`trap '' TERM; printf '{"type":"ready","version":1}\n' >&3`, `[[ $head != *shutdown* ]] || while :; do sleep 0.01; done; say result "$payload"`)
+	l.file("sidecars/agent", agent).file("sidecars/agent.json", `{"ready":{"fd":true}}`)
+	c := newCrowd(t, l, "DIR="+l.opt, "SLSSIDECARS=agent")
+	c.invoke("id-1", `1`).says(`1`)
+	c.fake.stop()
+	data, err := os.ReadFile(filepath.Join(l.opt, "agent"))
+	if err != nil || !strings.HasSuffix(string(data), "term\n") {
+		t.Errorf("got %q, %v, want term at the end", data, err)
+	}
+}

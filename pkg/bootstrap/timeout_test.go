@@ -3,6 +3,8 @@
 package bootstrap_test
 
 import (
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -83,5 +85,23 @@ func TestNoMargin(t *testing.T) {
 	c.fake.stop()
 	if c.known["id-1"].answers != 0 {
 		t.Errorf("it was answered: %s", c.known["id-1"].body)
+	}
+}
+
+// A handler that takes longer to load again than an invocation has is loaded all the same, for one of the next.
+func TestLoadsLongerThanAnInvocation(t *testing.T) {
+	t.Parallel()
+	l := newLayer(t).opens(`echo >>"$DIR/started"
+		[[ $(wc -l <"$DIR/started") == 1 ]] || while [[ ! -e $DIR/go ]]; do read -t 0.01 <> <(:); done
+		printf '{"type":"ready","version":1}\n' >&3`, `[[ $payload != '"die"' ]] || exit 1; say result '"loaded"'`)
+	c := newCrowd(t, l, "DIR="+l.opt, "SOR_MARGIN_MS=500")
+	c.invoke("id-1", `"die"`).fails("Runtime.ExitError")
+	c.begin("id-2", `1`, time.Second).fails("Function.Timeout", "did not load its handler")
+	if err := os.WriteFile(filepath.Join(l.opt, "go"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c.invoke("id-3", `1`).says(`"loaded"`)
+	if started, err := os.ReadFile(filepath.Join(l.opt, "started")); err != nil || len(started) != 2 {
+		t.Errorf("it was started %d times, %v; 2 are right", len(started), err)
 	}
 }

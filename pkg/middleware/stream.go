@@ -21,6 +21,9 @@ func (p *program) after(ctx context.Context, inv *Invocation, response Response)
 		return p.guarded(inv, response), nil
 	}
 	t, err := p.shown(ctx, inv, &response)
+	if tooLarge, ok := errors.AsType[*uncollected](err); ok { // its own failure, of which its error hook does not hear
+		return Response{}, tooLarge.document
+	}
 	if err != nil {
 		return p.onError(ctx, inv, err)
 	}
@@ -58,6 +61,11 @@ func (p *program) shown(ctx context.Context, inv *Invocation, response *Response
 	return t, nil
 }
 
+// uncollected is a stream that is too large to be made whole.
+type uncollected struct{ document *runtimeapi.Error }
+
+func (u *uncollected) Error() string { return u.document.Error() }
+
 // collect makes a stream whole.
 func (p *program) collect(ctx context.Context, inv *Invocation, response *Response) error {
 	var whole []byte
@@ -71,8 +79,8 @@ func (p *program) collect(ctx context.Context, inv *Invocation, response *Respon
 			return err
 		case len(whole)+len(chunk) > runtimeapi.MaxResponse:
 			message := runtimeapi.TooLarge(int64(len(whole) + len(chunk)))
-			return &runtimeapi.Error{Type: runtimeapi.ErrorResponseTooLarge, Message: message + " Middleware " + p.name +
-				" needs the whole of a streamed response; its manifest may say response: head, or none."}
+			return &uncollected{&runtimeapi.Error{Type: runtimeapi.ErrorResponseTooLarge, Message: message + " Middleware " + p.name +
+				" needs the whole of a streamed response; its manifest may say response: head, or none."}}
 		}
 		whole = append(whole, chunk...)
 	}
