@@ -325,14 +325,22 @@ func (j journal) ended(id string) bool {
 	return false
 }
 
-// broken says how others ended the process that took an invocation, after it took it.
+// broken says how the process that took an invocation ended after it took it, if others had a part in it: an answer that was
+// given last is lost when another one closed the pipe before.
 func (j journal) broken(id, place string) (how []string) {
 	for _, take := range j.takes[place+" "+id] {
+		var ends []string
+		others := false
 		for _, end := range j.ends[take.pid] {
-			if end.id != id && end.line > take.line && !slices.Contains(how, end.how) {
-				how = append(how, end.how)
+			if end.line > take.line {
+				others = others || end.id != id
+				ends = append(ends, end.how)
 			}
 		}
+		if others {
+			how = append(how, ends...)
+		}
 	}
-	return how
+	slices.Sort(how)
+	return slices.Compact(how)
 }
