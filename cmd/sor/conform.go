@@ -43,7 +43,7 @@ func newConformCommand(screen *ui) *cobra.Command {
 		Long: `Put a middleware, a language runtime or a bootstrap through the conformance kit.
 
 Each case holds the program to one sentence of the contracts in docs/protocol; docs/conform.md lists them all.`,
-		Example: "  sor conform middleware ./middlewares/redact\n  sor conform bootstrap ./bin/bootstrap --junit report.xml",
+		Example: "  sor conform middleware ./middlewares/redact\n  sor conform bootstrap ./bin/bootstrap --run onion --junit report.xml",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -58,7 +58,7 @@ is compiled. What it makes of an event is its own business: it is judged by the 
 every kind, or on those of --event and --response.
 
 `+conformExits, `  sor conform middleware ./middlewares/redact
-  sor conform middleware ./middlewares/auth --event request.json --run exec.hook`,
+  sor conform middleware ./middlewares/redact --event event.json --run exec.hook`,
 		func(ctx context.Context, out io.Writer, path string) error {
 			return runConformMiddleware(ctx, screen, out, o, path)
 		})
@@ -75,8 +75,8 @@ func newConformRuntimeCommand(screen *ui) *cobra.Command {
 that do what docs/conform.md says, in the folder --task: PREFIXecho, PREFIXfail and so on. With --handler NAME in
 their place, a handler of any kind, the cases that need the others are skipped.
 
-`+conformExits, `  sor conform runtime ./language-runtime --task ./handlers --handler-prefix handler.
-  sor conform runtime ./language-runtime --task ./function --handler handler.hello`,
+`+conformExits, `  sor conform runtime ./language-runtime --task ./function --handler-prefix handler.on_ --run 'handshake|invoke'
+  sor conform runtime ./language-runtime --task ./function --handler handler.on_echo --run handshake`,
 		func(ctx context.Context, out io.Writer, path string) error {
 			return runConformRuntime(ctx, screen, out, o, path)
 		})
@@ -93,8 +93,8 @@ func newConformBootstrapCommand(screen *ui) *cobra.Command {
 	cmd := o.command("bootstrap", "Put a bootstrap through the conformance kit", `PATH is the bootstrap, or a folder with a program bootstrap and what it needs beside it. It becomes /opt/bootstrap
 of a layer with middlewares and a language runtime of the kit's own (in bash), and runs in the sandbox.
 
-`+conformExits, `  sor conform bootstrap ./bin/bootstrap
-  sor conform bootstrap ./layer --sandbox docker --junit report.xml`,
+`+conformExits, `  sor conform bootstrap ./bin/bootstrap --run 'onion|early'
+  sor conform bootstrap ./bin/bootstrap --sandbox namespace --run onion --junit report.xml`,
 		func(ctx context.Context, out io.Writer, path string) error {
 			return runConformBootstrap(ctx, screen, out, o, path)
 		})

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/serverless/open-runtime/pkg/emulator/namespace"
+	"github.com/serverless/open-runtime/runtimes"
 )
 
 func TestExamplesRun(t *testing.T) {
@@ -26,6 +28,7 @@ func TestExamplesRun(t *testing.T) {
 	shell(t, home, `sor init hello --runtime node --middleware redact:bash --no-input`)
 	project := filepath.Join(home, "hello")
 	shell(t, project, `echo '{"name":"Ada"}' > event.json`)
+	conformable(t, project, programs["bootstrap"])
 	var walk func(cmd *cobra.Command)
 	walk = func(cmd *cobra.Command) {
 		t.Run(cmd.CommandPath(), func(t *testing.T) {
@@ -46,6 +49,34 @@ func TestExamplesRun(t *testing.T) {
 		}
 	}
 	walk(newRootCommand(newUI(&bytes.Buffer{})))
+}
+
+// conformable puts into a project what the examples of conform name: a bootstrap, a language runtime, and its handlers.
+func conformable(t *testing.T, project, bootstrap string) {
+	t.Helper()
+	tree, err := runtimes.Files("bash")
+	if err == nil {
+		err = os.CopyFS(project, tree)
+	}
+	if err == nil {
+		err = os.Chmod(filepath.Join(project, "language-runtime", "language-runtime"), 0o755)
+	}
+	if err == nil {
+		err = os.CopyFS(filepath.Join(project, "function"), os.DirFS("../../pkg/conform/testdata/task/bash"))
+	}
+	if err == nil {
+		err = os.Mkdir(filepath.Join(project, "bin"), 0o755)
+	}
+	var program []byte
+	if err == nil {
+		program, err = os.ReadFile(strings.ReplaceAll(bootstrap, "{arch}", runtime.GOARCH))
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(project, "bin", "bootstrap"), program, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // exampleScript gives a command's examples as one script.
