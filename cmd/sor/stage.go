@@ -108,7 +108,7 @@ func (w *workspace) stageLayer(path string, lint layer.LintOptions) (staged, err
 	if err != nil {
 		return staged{}, fail(exitUsage, "", fmt.Errorf("reading layer: %w", err))
 	}
-	look := fmt.Sprint(cache.Stat(path), lint.Arch, lint.Target, lint.Foreign, lint.Layers)
+	look := fmt.Sprint(cache.Stat(path), lint.Arch, lint.Target, lint.Foreign, lint.Client, lint.Layers)
 	return w.remembered("layer", path+"\n"+lint.Arch, look, func() (staged, error) {
 		start := time.Now()
 		s, err := w.unpackLayer(path, info.IsDir())
@@ -169,7 +169,9 @@ func (w *workspace) stageOpt(ctx context.Context, p *project.Project, arch, zip 
 	own := staged{}
 	switch {
 	case zip != "":
-		own, err = w.stageLayer(zip, layer.LintOptions{Arch: arch, Target: p.Target, Layers: dirsOf(parts), Foreign: !openRuntime(p)})
+		lint := ownLint(p, arch, parts)
+		lint.Foreign = !openRuntime(p)
+		own, err = w.stageLayer(zip, lint)
 	case openRuntime(p):
 		own, err = w.stageOwn(ctx, p, arch, parts)
 	}

@@ -36,6 +36,10 @@ func (b *bootstrap) findRuntime() (*languageRuntime, *runtimeapi.Error) {
 	switch {
 	case len(spoken.Command) > 0:
 		r.command = expand(spoken.Command, b.settings.handler)
+		if !filepath.IsAbs(r.command[0]) {
+			wrong = append(wrong, fmt.Errorf("its command names %s, which is no absolute path, and it is looked for nowhere else", r.command[0]))
+			break
+		}
 		findings = b.checkProgram(r.command[0])
 	case exe != "":
 		r.command = []string{exe, b.settings.handler}

@@ -61,6 +61,10 @@ func TestInitErrors(t *testing.T) {
 		"runtimeAPI": {func(l *layer) {
 			l.file("language-runtime.json", `{"protocol":"runtime-api","command":["/var/task/{handler}"]}`)
 		}, "", "Runtime.StartError", []string{"/var/task/handler.hello: it can't be read"}},
+		"relative": {func(l *layer) {
+			l.file("language-runtime.json", `{"protocol":"runtime-api","command":["node","x.js"]}`)
+		}, "", "Runtime.StartError",
+			[]string{"its command names node, which is no absolute path"}},
 		"wrapper": {func(l *layer) { l.echoes() }, "AWS_LAMBDA_EXEC_WRAPPER=/opt/apm", "Runtime.StartError", []string{"AWS_LAMBDA_EXEC_WRAPPER: /opt/apm: it can't be read"}},
 		"pin": {func(l *layer) { l.echoes().file("sor.json", `{"sha256":{"language-runtime":"00"}}`) }, "", "Runtime.LayerMismatch",
 			[]string{"language-runtime is not the file that sor.json pins", "00 is pinned"}},
