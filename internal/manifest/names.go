@@ -6,8 +6,11 @@
 package manifest
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -93,4 +96,13 @@ func ParseRefs(entries []string) ([]Ref, error) {
 		refs = append(refs, ref)
 	}
 	return refs, errors.Join(wrong...)
+}
+
+// HashOfNames is the SHA-256, in hexadecimal digits, by which sor.json pins what is in a folder: the names of the files below
+// it, with slashes and from there, in order, each with a newline after it.
+func HashOfNames(names []string) string {
+	names = slices.Clone(names)
+	slices.Sort(names)
+	sum := sha256.Sum256([]byte(strings.Join(names, "\n") + "\n"))
+	return hex.EncodeToString(sum[:])
 }

@@ -63,5 +63,8 @@ func (l *Log) put(line []byte) {
 	l.last = append(l.last, strings.ToValidUTF8(string(line[:min(len(line), lastColumns)]), "\ufffd"))
 }
 
+// Forget makes Last give only lines that come from now on.
+func (l *Log) Forget() { l.last = nil }
+
 // Last gives the last lines, empty ones left out.
 func (l *Log) Last() string { return strings.Join(l.last, "\n") }

@@ -80,7 +80,7 @@ func expand(command []string, handler string) []string {
 // of its own. https://docs.aws.amazon.com/lambda/latest/dg/runtimes-modify.html#runtime-wrapper
 func (b *bootstrap) putWrapper(r *languageRuntime) error {
 	variable, wrapper := envExecWrapper, b.settings.execWrapper
-	if len(b.options.Args) > 0 || isSelf(wrapper) {
+	if wrapper == "" || len(b.options.Args) > 0 || isSelf(wrapper) {
 		variable, wrapper = envNextWrapper, b.settings.nextWrapper
 	}
 	if wrapper == "" || isSelf(wrapper) {

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/serverless/open-runtime/internal/manifest"
 )
 
 // refuses is a language runtime that can't load the handler.
@@ -73,7 +75,13 @@ func TestInitErrors(t *testing.T) {
 		}, "", "Runtime.LayerMismatch",
 			[]string{"language-runtime is there, and sor.json says that it was not"}},
 		"pinAway": {func(l *layer) { l.echoes().file("sor.json", `{"sha256":{"../x":"00","nothing":"00"}}`) }, "", "Runtime.LayerMismatch",
-			[]string{`which is no path within /opt`, "sor.json pins nothing, and it can't be read"}},
+			[]string{`which is no path within /opt`}},
+		"pinFolder": {func(l *layer) {
+			l.echoes().file("middlewares/a/a", "#!/bin/sh\n").file("middlewares/a/json.py", "").file("sor.json", `{"sha256":{"middlewares/a/":"`+manifest.HashOfNames([]string{"a"})+`"}}`)
+		}, "", "Runtime.LayerMismatch", []string{"middlewares/a/ is not the folder that sor.json pins"}},
+		"pinManifest": {func(l *layer) {
+			l.echoes().file("middlewares/a", "#!/bin/sh\n").file("sor.json", `{"sha256":{"middlewares/a.json":"00"}}`)
+		}, "", "Runtime.LayerMismatch", []string{"middlewares/a.json is not there any more, and sor.json pins it"}},
 		"command": {func(l *layer) { l.echoes().file("language-runtime.json", `{"protocol":"frames/1","command":["x"]}`) }, "", "Runtime.StartError",
 			[]string{"command belongs to the protocol runtime-api"}},
 		"manifest":  {func(l *layer) { l.echoes().file("language-runtime.json", frames1[1:]) }, "", "Runtime.StartError", []string{"language-runtime.json"}},

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"path"
 	"strings"
+
+	"github.com/serverless/open-runtime/internal/manifest"
 )
 
 // deepestPin bounds folders in folders, and with them links that lead in a circle.
@@ -15,7 +17,8 @@ const deepestPin = 32
 
 // Pins gives the SHA-256, in hexadecimal digits, of the files of programs that come from the unpacked layers before this
 // one: what lies at each of the places (middlewares/audit, language-runtime) or below it, and the manifest next to it. Where
-// there is no manifest, "" says so: one that came later could take the program's hooks away.
+// there is no manifest, "" says so: one that came later could take the program's hooks away. Of a folder the names are pinned
+// as well, under its path with a slash: a file that came later could be taken for one of the program's modules.
 // Paths are those under /opt, where of the same path the last layer's counts. Links are followed as they will be there.
 func (t *Tree) Pins(layers []string, places ...string) (map[string]string, error) {
 	merged := New()
@@ -35,8 +38,14 @@ func (t *Tree) Pins(layers []string, places ...string) (map[string]string, error
 				return nil, err
 			}
 		}
-		if len(p.pins) > before && merged.entries[about] == nil {
+		if len(p.pins) == before {
+			continue
+		}
+		if merged.entries[about] == nil {
 			p.pins[about] = ""
+		}
+		if names := p.below(place); len(names) > 0 {
+			p.pins[place+"/"] = manifest.HashOfNames(names)
 		}
 	}
 	return p.pins, nil
@@ -62,18 +71,33 @@ func (t *Tree) lay(over *Tree) {
 
 type pinner struct {
 	*linter
-	own  *Tree
-	pins map[string]string
+	own   *Tree
+	pins  map[string]string
+	names []string // of files that were come across, this layer's own too
+}
+
+// below gives the names of the files in the folder at place, from there.
+func (p *pinner) below(place string) (names []string) {
+	for _, name := range p.names {
+		if rest, ok := strings.CutPrefix(name, place+"/"); ok {
+			names = append(names, rest)
+		}
+	}
+	return names
 }
 
 // pin pins the file at name, or those in the folder at name, less what is this layer's own.
 func (p *pinner) pin(name string, depth int) error {
 	e, why := p.resolve(name)
 	switch {
-	case p.own.entries[name] != nil || why != "": // what is not there is told by others
+	case why != "": // what is not there is told by others
 		return nil
-	case e == nil:
+	case e == nil && p.own.entries[name] == nil:
 		return p.folder(name, depth)
+	}
+	p.names = append(p.names, name)
+	if p.own.entries[name] != nil {
+		return nil
 	}
 	hash, err := e.hash()
 	if err != nil {

@@ -49,6 +49,11 @@ func TestPins(t *testing.T) {
 	for _, place := range []string{"folder", "becomes", "w", "linked", "one"} {
 		want["middlewares/"+place+".json"] = "" // there is none
 	}
+	for place, names := range map[string]string{ // this layer's own are there too
+		"middlewares/folder/": "b.txt\nfolder\nlib/a.txt\n", "middlewares/linked/": "linked\n", "language-runtime/": "language-runtime\n",
+	} {
+		want[place] = hashOf([]byte(names))
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("pins (-want +got):\n%s", diff)
 	}

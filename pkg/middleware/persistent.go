@@ -7,8 +7,10 @@ package middleware
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -82,6 +84,17 @@ func (s *standing) tail(of *peer.Peer) string {
 	return log.tail()
 }
 
+// forget has an error tell only what is written from now on: what came before was of other invocations. Of several at once
+// nobody knows whose a line is, and none is told.
+func (s *standing) forget(at *peer.Peer) {
+	s.mu.Lock()
+	log := s.logs[at]
+	s.mu.Unlock()
+	if log != nil {
+		log.forget(at.Terms().Multiplex)
+	}
+}
+
 // ready waits until the first process says that it is, or why it never will be.
 func (p *program) ready(ctx context.Context) *failure {
 	first := p.standing.pool.First()
@@ -89,7 +102,8 @@ func (p *program) ready(ctx context.Context) *failure {
 	case <-first.Opened():
 		return p.refused(ctx, first)
 	case <-ctx.Done():
-		return nil // the first invocation waits for it
+		warn(p.options, "the middleware has not said ready yet, and the time for init is over; the first invocation waits for it", "middleware", p.name)
+		return nil
 	}
 }
 
@@ -100,7 +114,10 @@ func (p *program) refused(ctx context.Context, opened *peer.Peer) *failure {
 		return nil
 	}
 	opened.Discard()
-	f := failed("it did not start: %s", refused.Message)
+	f := failed("it did not start: %s", p.own(refused.Message))
+	if exit, exited := opened.Exit(); exited && refused.Type == runtimeapi.ErrorExit {
+		f = failed("its process ended before it said ready, with %v; its manifest says frames/1", exit)
+	}
 	if _, exited := opened.Exit(); exited {
 		f.stderr = p.standing.tail(opened)
 	}
@@ -132,11 +149,15 @@ func (p *program) askOne(ctx context.Context, at *peer.Peer, t task, inv *Invoca
 		if !errors.Is(context.Cause(ctx), errOwnLimit) { // a start may take longer than a run may: the next one finds it further
 			at.Discard()
 		}
-		return out, p.overdue(ctx), false
+		failure = p.overdue(ctx)
+		failure.cause += fmt.Sprintf("; it has not said ready in the %.1f s since it was started, and its manifest says frames/1", at.Age().Seconds())
+		p.look(ctx, at.PID(), t, inv)
+		return out, failure, false
 	}
 	if failure = p.refused(ctx, at); failure != nil {
 		return out, failure, false
 	}
+	p.standing.forget(at)
 	turn := at.Call(ctx, peer.Call{
 		ID: strconv.FormatInt(p.standing.calls.Add(1), 10), Hook: t.hook, Response: t.response, ContentType: t.contentType,
 		Deadline: t.deadline(inv), Context: inv.Context, Payload: t.payload(),
@@ -146,11 +167,14 @@ func (p *program) askOne(ctx context.Context, at *peer.Peer, t task, inv *Invoca
 	switch {
 	case err == nil:
 		turn.Settle(ctx)
-		out, failure = outcomeOf(a)
+		out, failure = p.outcomeOf(a, t.hook)
 		return out, failure, false
 	case errors.Is(err, peer.ErrEnded):
 		at.Discard()
-		f := failed("%s", at.Death(ctx, "", "it answered").Message)
+		f := failed("%s", p.own(at.Death(ctx, "", "it answered").Message))
+		if exit, exited := at.Exit(); exited {
+			f = failed("its process ended before it answered, with %v", exit)
+		}
 		f.stderr = p.standing.tail(at)
 		return out, f, turn.Unread()
 	case ctx.Err() == nil: // a *runtimeapi.Error: it can't be sent
@@ -168,15 +192,28 @@ func (t task) payload() []byte {
 	return t.input
 }
 
+// own leaves out of a peer's sentence what the failure says already: whose it is, and when.
+func (p *program) own(message string) string {
+	for _, before := range []string{"it answered: ", "it was ready: "} {
+		message = strings.TrimPrefix(message, "middleware "+p.name+", before "+before)
+	}
+	return message
+}
+
 // outcomeOf reads an answer.
-func outcomeOf(a peer.Answer) (Outcome, *failure) {
+func (p *program) outcomeOf(a peer.Answer, hook string) (Outcome, *failure) {
 	switch {
 	case a.Kind == peer.Failure && a.Size > maxOutput:
 		return Outcome{}, failed("it answered %d bytes; %d are allowed", a.Size, maxOutput)
 	case a.Kind == peer.Failure:
 		f := failed("%s: %s", a.Failed.Type, a.Failed.Message)
 		f.own = a.Failed
-		if a.Failed.Type != "" {
+		switch a.Failed.Type {
+		case runtimeapi.ErrorMiddleware, "": // which says nothing of whose it is
+			f.own = &runtimeapi.Error{
+				Type: runtimeapi.ErrorMiddleware, Message: "middleware " + p.name + ", " + hook + ": " + a.Failed.Message, StackTrace: a.Failed.StackTrace,
+			}
+		default:
 			f.errorType = a.Failed.Type
 		}
 		return Outcome{}, f
@@ -203,6 +240,7 @@ type stderr struct {
 	drain *process.Drain
 
 	mu    sync.Mutex
+	mixed bool // several invocations write at once
 	lines *process.Log
 }
 
@@ -238,7 +276,18 @@ func (s *stderr) tail() string {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.mixed {
+		return ""
+	}
 	return s.lines.Last()
+}
+
+// forget has tail tell only what is written from now on; mixed says that others write meanwhile.
+func (s *stderr) forget(mixed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mixed = mixed
+	s.lines.Forget()
 }
 
 // Start starts the persistent middlewares, each in parallel with the others.

@@ -127,7 +127,7 @@ func TestPersistentBreaks(t *testing.T) {
 	}{
 		"exits":    {`echo "no config" >&2; exit 3`, []string{"middleware a, before: ", "exit status 3", "no config"}},
 		"killed":   {`kill -KILL $$`, []string{"signal: killed"}},
-		"garbage":  {`echo garbage >&3`, []string{"middleware a, before it answered: frames/1: header is not a JSON object"}},
+		"garbage":  {`echo garbage >&3`, []string{"middleware a, before: frames/1: header is not a JSON object"}},
 		"noID":     {`id= say result 1`, []string{"an answer has no id"}},
 		"closes":   {`exec 3>&-; sleep 300`, []string{"closed its end of the pipe"}},
 		"chunks":   {`say chunk x`, []string{"stream was not offered"}},
@@ -228,7 +228,7 @@ func TestPersistentInit(t *testing.T) {
 	err := set.Ready(t.Context())
 	wantError(t, err, runtimeapi.ErrorMiddleware,
 		"middleware refuses, start: it did not start: no TABLE_NAME",
-		"middleware exits, start: it did not start: Runtime exited with error: exit status 7\nlast lines of its stderr:\nno module",
+		"middleware exits, start: its process ended before it said ready, with exit status 7; its manifest says frames/1\nlast lines of its stderr:\nno module",
 		"middleware babbles, start: ", "header is not a JSON object", "ready names version 2", `wants the capability "stream", which was not offered`)
 	if strings.Contains(err.Error(), "good") {
 		t.Errorf("it complains of what works: %v", err)
@@ -260,6 +260,44 @@ func TestPersistentLogAndShutdown(t *testing.T) {
 	if log := l.logs(); log != "a: out before\na: no newlineout after\na: no newline" {
 		t.Errorf("got the log %q", log)
 	}
+}
+
+// What it printed for one caller is told to no other.
+func TestPersistentLinesOfOthers(t *testing.T) {
+	l := newLayer(t)
+	l.stands("a", `echo "secret of $payload" >&2; [[ $payload != 2 ]] || { sleep 0.1; exit 9; }; same`)
+	l.manifest("a", `{"protocol":"frames/1","hooks":["before"]}`)
+	set := l.stand("a")
+	if _, err := through(t, set, echo, `1`); err != nil {
+		t.Fatal(err)
+	}
+	poll(t, "the first line is not in the log", func() bool { return strings.Contains(l.logs(), "secret of 1") })
+	_, err := through(t, set, unreached(t), `2`)
+	wantError(t, err, runtimeapi.ErrorMiddleware, "its process ended before it answered, with exit status 9\nlast lines of its stderr:\nsecret of 2")
+	if strings.Contains(err.Error(), "secret of 1") {
+		t.Errorf("it tells the second caller of the first: %v", err)
+	}
+}
+
+// One that never says ready is told as that, and not as a hook that hangs.
+func TestPersistentNeverReady(t *testing.T) {
+	l := newLayer(t)
+	l.standsWith("a", `sleep 1000`, "")
+	set := l.load("a")
+	set.Start()
+	defer set.Shutdown(t.Context())
+	short, done := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer done()
+	if err := set.Ready(short); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(l.logs(), "has not said ready yet") {
+		t.Errorf("got the log %s", l.logs())
+	}
+	inv := invocation()
+	inv.Limit = time.Now().Add(100 * time.Millisecond)
+	_, err := set.Chain(unreached(t))(t.Context(), inv, []byte(`1`))
+	wantError(t, err, runtimeapi.ErrorTimeout, "it has not said ready in the ", "its manifest says frames/1")
 }
 
 // Several invocations at once: processes as many as are needed, or one that takes them all.
