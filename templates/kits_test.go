@@ -221,8 +221,8 @@ func TestKitsSurvive(t *testing.T) {
 // To say nothing takes frames/1.
 func TestEmptyResult(t *testing.T) {
 	everyKit(t, func(t *testing.T, language, program string) {
-		if language == "bash" {
-			t.Skip("printing nothing is no change")
+		if language == "bash" { // where printing nothing is no change
+			return
 		}
 		if got, _ := once(t, program, "after", `{"do":"empty"}`); got.kind != "failed" || !strings.Contains(got.document, `"protocol": "frames/1"`) {
 			t.Errorf("exec: got %+v", got)
