@@ -7,7 +7,7 @@
 #   before() { [[ $1 == *'"token"'* ]] || respond '{"statusCode":403}'; }
 #   kit_run "$@"
 #
-# The functions are before, after and error, those that there are, and shutdown before a persistent middleware exits. A hook
+# The functions are before, after and error, those that there are, one at least, and shutdown before a persistent middleware exits. A hook
 # has the document in $1 and on stdin, and what it prints, if anything, replaces it. SOR_* is as in the exec contract.
 #
 # It promises: hooks run in this very shell, without a fork, so their variables last; no program that one starts gets the
@@ -67,12 +67,43 @@ kit_once() {
 		exit 2
 		;;
 	esac
-	declare -F -- "$1" >/dev/null || exit 0
+	if ! declare -F -- "$1" >/dev/null; then
+		kit_mistake || exit 0
+		printf '%s\n' "$kit_text" >&2
+		exit 1
+	fi
 	kit_read_all
 	SOR_HOOK=$1
 	"$1" "$document" <<<"$document"
 	kit_status=$?
 	exit $((kit_status ? kit_status : ${#kit_type} > 0))
+}
+
+# kit_mistake leaves in kit_text why this program can't be a middleware, and fails when it can. A hook that is misspelt would
+# be one that is not there. To list the functions takes a fork: whoever has the hook that is asked for does not come here.
+kit_mistake() {
+	local hook name names missing=0
+	names=$(compgen -A function) || :
+	for hook in before after error; do
+		! declare -F -- "$hook" >/dev/null || continue
+		((++missing))
+		while IFS= read -r name; do
+			[[ $name != *[!a-zA-Z]* && $name != errors ]] && kit_near "$name" "$hook" || continue
+			kit_text="the function $name is no hook, and nothing would call it; the hooks are before, after and error: "
+			kit_text+="if $hook is meant, write so, else give it another name"
+			return 0
+		done <<<"$names"
+	done
+	((missing == 3)) || return 1
+	kit_text='there is no hook: define a function before, after or error, ahead of kit_run'
+}
+
+# kit_near says whether one letter makes the difference, or two that changed places.
+kit_near() {
+	local a=$1 b=$2
+	while [[ $a && ${a:0:1} == "${b:0:1}" ]]; do a=${a:1} b=${b:1}; done
+	while [[ $a && $b && ${a: -1} == "${b: -1}" ]]; do a=${a%?} b=${b%?}; done
+	((${#a} < 2 && ${#b} < 2)) || [[ ${#a} == 2 && $b == "${a:1}${a:0:1}" ]]
 }
 
 # kit_read_all reads stdin into document, less one newline. -N takes a pipe in blocks, and is done at its end with a status
@@ -230,7 +261,7 @@ kit_read() {
 # kit_send writes a frame: its type, more of its header, and its payload.
 kit_send() {
 	local LC_ALL=C
-	printf '{"type":"%s","id":"%s"%s,"length":%d}\n%s' "$1" "$kit_pending" "$2" "${#3}" "$3" >&199
+	printf '{"type":"%s"%s%s,"length":%d}\n%s' "$1" "${kit_pending:+,\"id\":\"$kit_pending\"}" "$2" "${#3}" "$3" >&199
 }
 
 # kit_error answers with the error of the type $1 and the message $2.
@@ -390,6 +421,12 @@ kit_serve() {
 	[[ ${kit_head[versions]-} == *' 1 '* ]] || kit_give_up 'version 1 is not offered'
 	kit_max_payload=${kit_head[maxPayload]-$kit_max_payload}
 	SOR_MIDDLEWARE=${kit_head[name]-}
+	if kit_mistake; then
+		printf '%s\n' "$kit_text" >&2
+		kit_error Runtime.MiddlewareError "$kit_text"
+		trap - EXIT
+		exit 1
+	fi
 	printf '{"type":"ready","version":1}\n' >&199
 	while [[ -z $kit_leaving ]] && kit_read; do
 		case ${kit_head[type]-} in

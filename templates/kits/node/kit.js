@@ -16,6 +16,7 @@ const IN = 4
 const OUT = 3
 const MAX_HEADER = 64 * 1024
 const HOOKS = ['before', 'after', 'error']
+const TAKES = [...HOOKS, 'shutdown', 'raw']
 
 // Failure fails an invocation with an error type of its own. In exec mode there is no way to say one: every failure is a
 // Runtime.MiddlewareError there, as whatever else is thrown is in both modes.
@@ -35,9 +36,9 @@ class Response {
 function respond (value) { return new Response(value) }
 
 // run takes the hooks before(event, invocation), after(response, invocation), error(document, invocation), each may be
-// missing, and shutdown(). A hook gets JSON decoded, undefined for what is none, and with raw: true a Buffer always, as is
+// missing but not all, and shutdown(). Nothing else: a hook that is misspelt would be one that is not there. A hook gets JSON decoded, undefined for what is none, and with raw: true a Buffer always, as is
 // in invocation.payload. It returns undefined for no change, a Buffer or whatever JSON can say, or respond(…).
-function run (hooks) {
+function run (hooks = {}) {
   keepStdout()
   const hook = process.argv[2]
   if (hook !== undefined) return runOnce(hooks, hook)
@@ -53,6 +54,18 @@ function keepStdout () {
   process.stderr._handle?.setBlocking?.(true)
   process.stdout.write = process.stderr.write.bind(process.stderr)
   globalThis.console = new console.Console(process.stderr, process.stderr)
+}
+
+// mistake says what is wrong with what run got, or undefined. Methods of a class are hooks as well.
+function mistake (hooks) {
+  if (hooks === null || typeof hooks !== 'object') return `run takes an object with the hooks before, after and error, and got ${hooks === null ? 'null' : typeof hooks}`
+  for (let from = hooks; from && from !== Object.prototype; from = Object.getPrototypeOf(from)) {
+    const unknown = Object.getOwnPropertyNames(from).find((name) => !TAKES.includes(name) && !(from !== hooks && name === 'constructor'))
+    if (unknown !== undefined) return `run got "${unknown}", which is no hook, and nothing would call it: it takes before, after and error, and shutdown and raw`
+  }
+  const wrong = TAKES.find((name) => name !== 'raw' && hooks[name] != null && typeof hooks[name] !== 'function')
+  if (wrong) return `run got ${wrong}, which is no function but ${typeof hooks[wrong]}: write ${wrong} as one, or leave it out`
+  if (HOOKS.every((name) => hooks[name] == null)) return 'run got no hook: it takes before, after and error, one of them at least, and shutdown and raw'
 }
 
 // isPipe says whether a parent has opened a descriptor. Where it has not, Node has: its epoll, which is no pipe.
@@ -152,6 +165,11 @@ function runOnce (hooks, hook) {
     console.error(`there is no hook "${hook}"; there are before, after and error`)
     process.exit(2)
   }
+  const wrong = mistake(hooks)
+  if (wrong) {
+    console.error(wrong)
+    process.exit(1)
+  }
   const env = process.env
   let payload = fs.readFileSync(0)
   if (payload[payload.length - 1] === 10) payload = payload.subarray(0, -1)
@@ -236,6 +254,13 @@ function serve (hooks) {
     if (!Array.isArray(hello.versions) || !hello.versions.includes(1)) giveUp('version 1 is not offered')
     name = hello.name
     maxPayload = hello.maxPayload || maxPayload
+    const wrong = mistake(hooks)
+    if (wrong) {
+      leaving = true
+      console.error(wrong)
+      send({ type: 'error' }, Buffer.from(JSON.stringify({ errorType: 'Runtime.MiddlewareError', errorMessage: wrong, stackTrace: [] })))
+      return depart(1)
+    }
     send({ type: 'ready', version: 1, capabilities: ['multiplex', 'cancel'].filter((each) => hello.capabilities?.includes(each)) })
   }
 

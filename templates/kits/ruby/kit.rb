@@ -23,6 +23,10 @@ module Kit
   BY_HAND = "this is a middleware, started by the open runtime; to try it: sor middleware run NAME before, or echo '{}' | NAME before"
   EMPTY = 'an empty result can\'t be told from none in exec mode: say "protocol": "frames/1" in the manifest'
 
+  NO_HOOK = 'the method %<name>s is no hook, and nothing would call it; the hooks are before, after and error: ' \
+            'if %<hook>s is meant, write so, else give it another name'
+  NO_HOOKS = 'there is no hook: define before, after or error, methods at the top of the program, ahead of Kit.run'
+
   # Failure fails an invocation with an error type of its own. In exec mode there is no way to say one: every failure is a
   # Runtime.MiddlewareError there, as whatever else is raised is in both modes.
   class Failure < StandardError
@@ -49,7 +53,7 @@ module Kit
 
   class << self
     # run runs the methods before(event, invocation), after(response, invocation), error(document, invocation) of the
-    # program, those that there are, and shutdown() before a persistent one exits. A hook gets JSON decoded, nil for what
+    # program, those that there are, one at least, and shutdown() before a persistent one exits. A hook gets JSON decoded, nil for what
     # is none, and with raw: true bytes always, as invocation.payload has them. It returns nil for no change, what JSON
     # can say, Kit.raw(bytes), or Kit.respond(…).
     def run(raw: false)
@@ -95,6 +99,15 @@ module Kit
       nil
     end
 
+    # mistake says why this program can't be a middleware, or nil. A hook that is misspelt would be one that is not there.
+    def mistake
+      missing = HOOKS.reject { |name| method_of(name) }
+      missing.product(own_names).each do |hook, name|
+        return format(NO_HOOK, name: name, hook: hook) if near?(name, hook)
+      end
+      NO_HOOKS if missing == HOOKS
+    end
+
     def describe(error)
       typed = error.is_a?(Failure)
       message = utf8(error.message)
@@ -125,6 +138,23 @@ module Kit
       IO.for_fd(number, autoclose: false).stat.pipe?
     rescue SystemCallError, ArgumentError # the latter for a descriptor that is Ruby's own
       false
+    end
+
+    # own_names are the methods of the program that a slip of the pen may have named; errors is a word of its own.
+    def own_names
+      main = TOPLEVEL_BINDING.receiver
+      names = Object.private_instance_methods(false) + Object.public_instance_methods(false) + main.singleton_methods(false)
+      names.map(&:to_s).select { |name| name.match?(/\A[a-zA-Z]+\z/) && name != 'errors' && method_of(name) }
+    end
+
+    # near? says whether one letter makes the difference, or two that changed places.
+    def near?(one, other)
+      one = one.chars
+      other = other.chars
+      [:shift, :pop].zip([:first, :last]) do |take, at|
+        [one, other].each(&take) while one.any? && one.public_send(at) == other.public_send(at)
+      end
+      (one.size < 2 && other.size < 2) || (one.size == 2 && one.reverse == other)
     end
 
     def hook_named(name)
@@ -161,6 +191,11 @@ module Kit
       unless HOOKS.include?(hook)
         $stderr.puts("there is no hook \"#{hook}\"; there are before, after and error")
         return 2
+      end
+      wrong = mistake
+      if wrong
+        $stderr.puts(wrong)
+        return 1
       end
       response = open_response(hook)
       payload = $stdin.binmode.read.delete_suffix("\n")
@@ -279,9 +314,11 @@ module Kit
       exit(0) unless @busy
     end
 
-    # dump writes where every thread is. A busy one too: a trap runs between two of its instructions.
+    # dump writes where every thread is. A busy one too: a trap runs between two of its instructions. There it may take no
+    # lock, and $stderr has one.
     def dump
-      Thread.list.each { |thread| $stderr.write("#{thread.inspect}\n  #{Array(thread.backtrace).join("\n  ")}\n") }
+      text = Thread.list.map { |thread| "#{thread.inspect}\n  #{Array(thread.backtrace).join("\n  ")}\n" }.join
+      IO.for_fd(2, autoclose: false).syswrite(text)
     end
 
     def converse
@@ -303,7 +340,17 @@ module Kit
       @frames.give_up('version 1 is not offered') unless Array(hello['versions']).include?(1)
       @frames.max_payload = hello['maxPayload']
       @name = hello['name']
+      wrong = Kit.mistake
+      refuse(wrong) if wrong
       @frames.write({ 'type' => 'ready', 'version' => 1, 'dumpSignal' => 'SIGUSR2' })
+    end
+
+    # refuse says in the place of ready that this can't start.
+    def refuse(wrong)
+      document = Kit.describe(RuntimeError.new(wrong))
+      Kit.log_failure(document)
+      @frames.write({ 'type' => 'error' }, JSON.generate(document))
+      exit!(1)
     end
 
     def invoke(header, payload)
