@@ -106,7 +106,9 @@ func interrupt(t *testing.T, programs map[string]string, sandbox string, signals
 func TestInterruptAtStdin(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	cmd := sorCommand(ctx, t, map[string]string{}, "invoke", "--local", "-e", "-")
+	cmd := sorCommand(ctx, t, map[string]string{}, "invoke", "--local", "--json", "-e", "-")
+	var out bytes.Buffer
+	cmd.Stdout = &out
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -125,6 +127,9 @@ func TestInterruptAtStdin(t *testing.T) {
 	_ = cmd.Wait()
 	if got := cmd.ProcessState.ExitCode(); got != exitInterrupted {
 		t.Errorf("got %v, want exit status %d", cmd.ProcessState, exitInterrupted)
+	}
+	if !strings.Contains(out.String(), `"message":"interrupted"`) {
+		t.Errorf("got %s, want an object that says interrupted", out.String())
 	}
 }
 

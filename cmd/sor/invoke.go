@@ -55,7 +55,7 @@ Exit codes: 0 it answered, 2 sor.yaml or the event is wrong, 3 no sandbox here, 
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			err := runInvoke(cmd.Context(), screen, cmd, o)
 			if err != nil && o.json && !isTold(err) {
-				return tellJSON(cmd.OutOrStdout(), err)
+				return tellJSON(cmd.OutOrStdout(), interrupted(cmd.Context(), err))
 			}
 			return err
 		},

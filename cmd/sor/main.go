@@ -36,11 +36,19 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if err == nil {
 		return exitOK
 	}
-	if told, _ := errors.AsType[*exitError](err); ctx.Err() != nil && (told == nil || !told.told) {
-		err = &exitError{code: exitInterrupted, err: errors.New("interrupted")}
+	if !isTold(err) {
+		err = interrupted(ctx, err)
 	}
 	screen.failure(err)
 	return exitCode(err)
+}
+
+// interrupted gives what is told of err: whatever fails after Ctrl-C fails because of it.
+func interrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return &exitError{code: exitInterrupted, err: errors.New("interrupted")}
+	}
+	return err
 }
 
 // newRootCommand wires the commands. It touches neither disk nor environment nor network.
