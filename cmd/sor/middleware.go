@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/serverless/open-runtime/internal/manifest"
 	"github.com/serverless/open-runtime/pkg/project"
 )
 
@@ -42,7 +43,7 @@ func newMiddlewareRunCommand(screen *ui) *cobra.Command {
 Without -e it gets its test event, middlewares/NAME.event.json, where there is one. What it prints is on stdout; whether
 it changed the event, answered early or failed is on stderr.
 
-Exit codes: 0 it ran, 2 there is no such middleware or the event is wrong, 3 no sandbox here, 5 it failed, 6 it timed out.`,
+Exit codes: 0 it ran, 2 there is no such middleware or hook, or the event is wrong, 3 no sandbox here, 5 it failed, 6 it timed out.`,
 		Example: `  sor middleware run redact before
   sor middleware run redact after -e '{"statusCode":200}'`,
 		Args: cobra.ExactArgs(2),
@@ -87,6 +88,9 @@ func runMiddleware(ctx context.Context, screen *ui, cmd *cobra.Command, o invoke
 		return err
 	}
 	if err := w.checkMiddleware(p, session.opt.Dir, name); err != nil {
+		return err
+	}
+	if err := checkHook(session.opt.Dir, name, hook); err != nil {
 		return err
 	}
 	defer w.trim()
@@ -160,6 +164,26 @@ func (w *workspace) checkMiddleware(p *project.Project, opt, name string) error 
 		hint = alternatives("middlewares", name, known)
 	}
 	return fail(exitUsage, hint, errors.New("there is no middleware "+name+" in this project or its layers"))
+}
+
+// checkHook says which hooks a middleware has when the one asked for is not among them.
+func checkHook(opt, name, hook string) error {
+	about, ok := middlewareManifest(opt, name)
+	if !ok || about.Has(hook) {
+		return nil
+	}
+	return fail(exitUsage, "it has "+strings.Join(about.Hooks, ", ")+"; `hooks` of its manifest says so: "+name+".json",
+		fmt.Errorf("middleware %s has no hook %s", name, hook))
+}
+
+// middlewareManifest reads the manifest of a staged middleware. What is wrong with one the bootstrap says.
+func middlewareManifest(opt, name string) (about manifest.Middleware, ok bool) {
+	data, err := manifest.ReadIn(opt, filepath.Join(opt, "middlewares", name+".json"))
+	if err != nil || data == nil {
+		return manifest.DefaultMiddleware(), err == nil
+	}
+	about, _, err = manifest.ParseMiddleware(data)
+	return about, err == nil
 }
 
 // middlewareNames lists the middlewares of sor.yaml and those of the staged layers.
