@@ -13,6 +13,7 @@ import (
 	"github.com/serverless/open-runtime/internal/manifest"
 	"github.com/serverless/open-runtime/internal/spelling"
 	"github.com/serverless/open-runtime/pkg/layer"
+	"github.com/serverless/open-runtime/pkg/project"
 	"github.com/serverless/open-runtime/templates"
 )
 
@@ -53,6 +54,9 @@ func checkFunctionName(name string) error {
 // systems are how targets begin, and the runtime here that runs on them.
 var systems = [][2]string{{"nodejs", "node"}, {"python", "python"}, {"ruby", "ruby"}, {"go1", "go"}, {"provided", "bash"}}
 
+// withoutTemplate are the runtimes of sor.yaml for functions that are there already.
+var withoutTemplate = []string{project.Executable, project.Managed, project.Provided}
+
 // unknownRuntime tells a target, which people write where AWS would call it a runtime, from a slip of the pen.
 func unknownRuntime(word string) error {
 	for _, system := range systems {
@@ -65,6 +69,10 @@ func unknownRuntime(word string) error {
 			}
 			return fail(exitUsage, hint, fmt.Errorf("%s is a target, and a runtime is a language", word))
 		}
+	}
+	if slices.Contains(withoutTemplate, word) {
+		return fail(exitUsage, "docs/sor.yaml.md says under `runtime` what it takes; the least is a sor.yaml with `runtime: "+word+"`\nthere are templates for: "+
+			strings.Join(templates.Runtimes(), ", "), fmt.Errorf("there is no template of a function in %q", word))
 	}
 	return unknownWord("function", word, templates.Runtimes())
 }
