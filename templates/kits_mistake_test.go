@@ -99,10 +99,11 @@ func refused(t *testing.T, program string) outcome {
 	return outcome{"failed", document.ErrorMessage, document.ErrorType}
 }
 
-// A dump in the midst of writing a log has no lock to take.
+// A dump takes no lock, which a trap may not, also where the program has put a writer of its own in the place of $stderr.
 func TestRubyDumpsWhileItPrints(t *testing.T) {
 	program := installed(t, "ruby", "echo")
-	hooks := "def before(_, _)\n  loop { $stderr.write(\"line\\n\") }\nend"
+	hooks := "def before(_, _)\n  loop { $stderr.write(\"line\\n\") }\nend\n" +
+		"$stderr = Class.new { define_method(:lock) { @lock ||= Mutex.new }\n def write(*all) = lock.synchronize { STDERR.write(*all) }\n def sync=(_); end\n def fileno = 2\n def to_io = STDERR }.new"
 	if err := os.WriteFile(program, []byte(mistaken["ruby"][0]+hooks+mistaken["ruby"][1]), 0o755); err != nil {
 		t.Fatal(err)
 	}
