@@ -213,30 +213,3 @@ func (w *workspace) lintVerdict(findings []executable.Finding, allow []string) e
 	}
 	return fail(exitLimit, "mend them, or waive a rule with --allow RULE", fmt.Errorf("%d %s; nothing was written", len(stand), noun))
 }
-
-// nextSteps prints, ready to paste, how to publish the layer and what a function needs to use it.
-// https://docs.aws.amazon.com/lambda/latest/dg/creating-deleting-layers.html
-func (w *workspace) nextSteps(p *project.Project, written, functions []layer.Output) {
-	w.say("\nPublish:")
-	for _, output := range written {
-		w.say("  aws lambda publish-layer-version --layer-name %s \\\n    --compatible-architectures %s --compatible-runtimes %s \\\n    --zip-file %s",
-			p.Name+"-"+output.Arch, awsArchitecture(output.Arch), p.Target, shellWord("fileb://"+w.displayPath(output.Zip)))
-	}
-	for _, output := range functions {
-		w.say("\nThe function's code, with its program in it (--architectures %s):\n  --zip-file %s",
-			awsArchitecture(output.Arch), shellWord("fileb://"+w.displayPath(output.Zip)))
-	}
-	if layer.Managed(p.Target) {
-		w.say("\nUse, in the function's configuration (--runtime %s):\n  --layers ARN-OF-THE-LAYER-VERSION --environment 'Variables={AWS_LAMBDA_EXEC_WRAPPER=/opt/bootstrap}'", p.Target)
-		return
-	}
-	w.say("\nUse, in the function's configuration (--runtime %s):\n  --layers ARN-OF-THE-LAYER-VERSION --handler %s", p.Target, p.Handler)
-}
-
-// awsArchitecture spells an architecture as AWS does.
-func awsArchitecture(arch string) string {
-	if arch == "amd64" {
-		return "x86_64"
-	}
-	return arch
-}
