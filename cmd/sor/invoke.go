@@ -153,8 +153,15 @@ func overrideProject(p *project.Project, flags *pflag.FlagSet, o invokeOptions) 
 		p.Image = o.image
 	}
 	var err error
-	p.Environment, err = functionEnvironment(p.Environment, o.envFile, o.env)
-	return err
+	if p.Environment, err = functionEnvironment(p.Environment, o.envFile, o.env); err != nil {
+		return err
+	}
+	for name, value := range p.Environment {
+		if err := p.CheckVariable(name, value); err != nil {
+			return fail(exitUsage, project.WrapperHint, fmt.Errorf("--env or --env-file: %w", err))
+		}
+	}
+	return nil
 }
 
 // prepare brings the project up to date and finds a sandbox.

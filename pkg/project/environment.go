@@ -4,8 +4,10 @@ package project
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -24,6 +26,25 @@ var reserved = []string{
 	"AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_METADATA_API", "AWS_LAMBDA_METADATA_TOKEN", "AWS_LAMBDA_MAX_CONCURRENCY",
 	"LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR",
 }
+
+// On a managed target this variable is what Lambda starts the bootstrap by.
+const (
+	execWrapper = "AWS_LAMBDA_EXEC_WRAPPER"
+	ownWrapper  = "/opt/bootstrap"
+)
+
+// CheckVariable says what a variable of the environment would do to the open runtime: with another wrapper in its place
+// Lambda would not start it, and no middleware would run, without a word of it.
+func (p *Project) CheckVariable(name, value string) error {
+	managed := p.Target != "" && !strings.HasPrefix(p.Target, Provided)
+	if name != execWrapper || value == ownWrapper || p.Runtime == Provided || !managed {
+		return nil
+	}
+	return fmt.Errorf("%s is what starts the open runtime on %s", execWrapper, p.Target)
+}
+
+// WrapperHint is what to do about an error of CheckVariable.
+const WrapperHint = "SOR_NEXT_WRAPPER starts another wrapper after it"
 
 // environment reads `environment`.
 func (d *decoder) environment() {
@@ -45,6 +66,9 @@ func (d *decoder) environment() {
 		value, ok := d.scalar("environment: "+key.Value, at)
 		if !ok {
 			return
+		}
+		if err := d.project.CheckVariable(key.Value, value); err != nil {
+			d.wrong(key, WrapperHint, "environment: %v", err)
 		}
 		size += len(key.Value) + len(value)
 		d.project.Environment[key.Value] = value

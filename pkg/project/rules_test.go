@@ -118,6 +118,7 @@ func TestRules(t *testing.T) {
 		{least + "environment: { _KEY: 1 }", "3:16 environment: Lambda allows no variable with the name \"_KEY\"\nletters, digits and _, two at least, a letter first"},
 		{least + "environment: { A: 1 }", "3:16 environment: Lambda allows no variable with the name \"A\"\nletters, digits and _, two at least, a letter first"},
 		{least + "environment: { AWS_REGION: eu }", "3:16 environment: AWS_REGION is reserved: Lambda sets it itself"},
+		{least + "environment: { AWS_LAMBDA_EXEC_WRAPPER: /opt/wrap }", "3:16 environment: AWS_LAMBDA_EXEC_WRAPPER is what starts the open runtime on nodejs24.x\nSOR_NEXT_WRAPPER starts another wrapper after it"},
 		{least + "environment: { _HANDLER: x }", "3:16 environment: _HANDLER is reserved: Lambda sets it itself"},
 		{least + "environment: { AWS_LAMBDA_RUNTIME_API: x }", "3:16 environment: AWS_LAMBDA_RUNTIME_API is reserved: Lambda sets it itself"},
 		{least + "environment: { A1: !Sub x }", "3:20 environment: A1 has the tag \"!Sub\", and tags are not understood here\nwrite the value itself"},
