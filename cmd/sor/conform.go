@@ -213,6 +213,9 @@ func runConformRuntime(ctx context.Context, screen *ui, out io.Writer, o conform
 	}
 	r, err := conform.LocateRuntime(path)
 	if err != nil {
+		if inside := filepath.Join(path, "language-runtime"); isThere(inside) || isThere(inside+".json") {
+			return fail(exitUsage, "did you mean "+shellWord(inside)+"?", fmt.Errorf("%s is a folder around a language runtime", path))
+		}
 		return locateError(err)
 	}
 	if !o.list {
@@ -227,11 +230,23 @@ func runConformRuntime(ctx context.Context, screen *ui, out io.Writer, o conform
 	return o.conform(ctx, screen, out, "runtime", path, r.Cases())
 }
 
+func isThere(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
 func runConformBootstrap(ctx context.Context, screen *ui, out io.Writer, o conformOptions, path string) error {
-	b := &conform.Bootstrap{Path: path, Patience: o.patience}
 	if info, err := os.Stat(path); err != nil || info.IsDir() && !hasBootstrap(path) {
 		return fail(exitUsage, "name the program, or a folder with a program bootstrap in it", fmt.Errorf("there is no bootstrap at %s", path))
 	}
+	b, err := conform.LocateBootstrap(path)
+	if own, ok := errors.AsType[conform.OwnLayerError](err); ok {
+		return fail(exitUsage, "give the bootstrap alone: "+shellWord(filepath.Join(path, "bootstrap"))+", or a folder with what it needs and no more", own)
+	}
+	if err != nil {
+		return locateError(err)
+	}
+	b.Patience = o.patience
 	if !o.list && conform.Available() {
 		w, err := openWorkspace(screen)
 		if err != nil {

@@ -9,10 +9,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/serverless/open-runtime/internal/executable"
 	"github.com/serverless/open-runtime/internal/manifest"
 	"github.com/serverless/open-runtime/internal/runtimeapi"
 )
@@ -47,6 +49,41 @@ type Bootstrap struct {
 	Path     string // the program, or a folder with a program bootstrap and what it needs beside it
 	Launch   Launch
 	Patience time.Duration
+}
+
+// An OwnLayerError says that the folder of a bootstrap has what the kit brings itself.
+type OwnLayerError struct{ Path, Name string }
+
+func (e OwnLayerError) Error() string {
+	return fmt.Sprintf("%s has a %s of its own; the kit brings its own", e.Path, e.Name)
+}
+
+// LocateBootstrap checks that there is a program at path, or bootstrap in the folder that it is, which can be started. Its
+// interpreter is a matter of the sandbox.
+func LocateBootstrap(path string) (*Bootstrap, error) {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return nil, err
+	}
+	dir, name := filepath.Dir(real), filepath.Base(real)
+	if info, err := os.Stat(real); err != nil {
+		return nil, err
+	} else if info.IsDir() {
+		dir, name = real, "bootstrap"
+		for _, own := range []string{"language-runtime", "language-runtime.json", "middlewares", "sor.json"} {
+			if _, err := os.Lstat(filepath.Join(dir, own)); err == nil {
+				return nil, OwnLayerError{path, own}
+			}
+		}
+	}
+	exe, findings := executable.Locate(dir, "", name)
+	if len(findings) == 0 {
+		findings = executable.CheckFile(exe, runtime.GOARCH, nil)
+	}
+	if len(findings) > 0 {
+		return nil, findings[0]
+	}
+	return &Bootstrap{Path: path, Patience: DefaultPatience}, nil
 }
 
 //go:embed fixtures
