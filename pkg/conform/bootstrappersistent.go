@@ -4,6 +4,7 @@ package conform
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/serverless/open-runtime/internal/manifest"
 )
@@ -82,9 +83,16 @@ func (b *Bootstrap) persistentDies(t *T) {
 func (b *Bootstrap) persistentHangs(t *T) {
 	l := b.stage(t).persistent("p", `,"hooks":["before"],"timeoutMs":300`).list("p").launch()
 	l.fails(`{"say":"hang"}`, typeMiddleware, "end a run when its timeoutMs is over", "p", "timed out after 300 ms")
-	// Started anew it has 300 ms again, which is little for a busy machine: that it answers at all is enough.
-	if outcome := l.invoke(`{"n":1}`); outcome.ErrorType != "" && !contains(string(outcome.Payload), "timed out") {
-		t.Failf("start a middleware that hung again", "after one that hung came the error %s", shown(string(outcome.Payload)))
+	// Started anew it has 300 ms again, which is little for a busy machine: that it answers once is enough.
+	for end := time.Now().Add(b.Patience); ; {
+		outcome := l.invoke(`{"n":1}`)
+		text := string(outcome.Payload)
+		if outcome.ErrorType == "" && contains(text, `"before":"p"`) {
+			return
+		}
+		if outcome.ErrorType == "" || !contains(text, "timed out") || time.Now().After(end) {
+			t.Failf("start a middleware that hung again", "after one that hung came %s", shown(text))
+		}
 	}
 }
 
