@@ -36,8 +36,9 @@ func (r *languageRuntime) tooLate(ctx context.Context, inv *invocation, told *mi
 	return inv.timedOut(doing, told.Deadline)
 }
 
-// giveUp is for when ctx ended and at works on inv, because its time is over, or because nobody wants the answer any more. A handler that heeds a cancel and answers is heard, and its language
-// runtime lives on; one that does not is dumped, and is of no use any more.
+// giveUp is for when ctx ended and at works on inv, because its time is over, or because nobody wants the answer any more. A
+// handler that heeds a cancel and answers is heard, and its language runtime lives on; one that does not is dumped, and is of
+// no use any more.
 func (r *languageRuntime) giveUp(ctx context.Context, at *peer.Peer, inv *invocation, told *middleware.Invocation) (a peer.Answer, failed *runtimeapi.Error) {
 	failed = r.tooLate(ctx, inv, told, fmt.Sprintf("handler %s did not answer", r.handler))
 	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
