@@ -63,7 +63,7 @@ func TestSidecarDies(t *testing.T) {
 func TestSidecarIsToldThoughTheRuntimeStays(t *testing.T) {
 	t.Parallel()
 	l := newLayer(t).opens(`trap '' TERM; printf '{"type":"ready","version":1}\n' >&3`, `[[ $head != *shutdown* ]] || while :; do sleep 0.01; done; say result "$payload"`)
-	l.file("sidecars/agent", agent).file("sidecars/agent.json", `{"ready":{"fd":true}}`)
+	l.file("sidecars/agent", agent).file("sidecars/agent.json", `{"ready":{"fd":true},"flush":{"fd":true},"flushTimeoutMs":5000}`)
 	c := newCrowd(t, l, "DIR="+l.opt, "SLSSIDECARS=agent")
 	c.invoke("id-1", `1`).says(`1`)
 	c.fake.stop()
