@@ -56,6 +56,7 @@ func TestSidecarDies(t *testing.T) {
 	c, _ := withAgent(t)
 	c.invoke("id-1", `"kill"`).says(`"kill"`)
 	c.begin("id-2", `2`, 20*time.Second).says(`2`)
+	c.fake.stop()
 	c.fake.log.wants(t, "sidecar=agent")
 }
 
