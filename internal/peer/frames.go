@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/serverless/open-runtime/internal/frames"
+	"github.com/serverless/open-runtime/internal/process"
 	"github.com/serverless/open-runtime/internal/runtimeapi"
 )
 
@@ -108,10 +109,10 @@ func signalNames() string {
 func (d *Frames) Send(ctx context.Context, call *Call) error {
 	if !d.multiplex { // else others are sending too
 		defer until(ctx, d.in)()
-		if len(call.Payload) > pipeSize && !d.large {
+		if len(call.Payload) > process.PipeSize && !d.large {
 			d.large = true
-			enlarge(d.in)
-			enlarge(d.out)
+			control(d.in, process.EnlargePipe)
+			control(d.out, process.EnlargePipe)
 		}
 	}
 	d.sending.Lock()

@@ -273,6 +273,20 @@ func exitError(id string, exit process.Exit) *runtimeapi.Error {
 	return &runtimeapi.Error{Type: runtimeapi.ErrorExit, Message: text}
 }
 
+// WriteStacks has it write its stacks to its stderr, for which it gets as long as patience, if it has a signal for that. The
+// signal goes to the process alone: in its children it would do what it does by default.
+func (p *Peer) WriteStacks(patience time.Duration) {
+	if p.child == nil || p.terms.DumpSignal == 0 || syscall.Kill(p.child.PID(), p.terms.DumpSignal) != nil {
+		return
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-p.ended:
+	}
+}
+
 // Exit says how its process ended; ok is false while it lives, or if it never did.
 func (p *Peer) Exit() (exit process.Exit, ok bool) {
 	if p.child == nil {

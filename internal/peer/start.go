@@ -55,26 +55,11 @@ func start(what string, spec process.Spec, log Log, wire func(*process.Spec, *os
 	return Begin(what, child, speak(in, out), log), nil
 }
 
-const (
-	pipeSize    = 64 * 1024   // what a pipe holds by default
-	maxPipeSize = 1024 * 1024 // what anyone may ask for: /proc/sys/fs/pipe-max-size
-	fSetPipeSz  = 1031        // F_SETPIPE_SZ
-)
-
-// enlarge asks for a larger pipe, which saves the two sides of a large payload most of their turns. A user's pipes have a
-// limit together; a small pipe works as well, only slower.
-func enlarge(pipe *os.File) {
-	control(pipe, func(fd uintptr) { _, _, _ = syscall.Syscall(syscall.SYS_FCNTL, fd, fSetPipeSz, maxPipeSize) })
-}
-
 func control(pipe *os.File, do func(fd uintptr)) {
 	if conn, err := pipe.SyscallConn(); err == nil {
 		_ = conn.Control(do) // it fails when the pipe is closed: then there is nothing to do
 	}
 }
-
-// longAgo is a deadline that makes a pending read or write return.
-var longAgo = time.Unix(1, 0)
 
 // until ends the writing to a pipe when ctx ends. The function that it gives is for when the writing is over: no later one is
 // ended by it.
@@ -82,7 +67,7 @@ func until(ctx context.Context, pipe *os.File) (over func()) {
 	ended := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(ended)
-		pipe.SetWriteDeadline(longAgo)
+		pipe.SetWriteDeadline(process.LongAgo)
 	})
 	return func() {
 		if !stop() {

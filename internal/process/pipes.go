@@ -43,8 +43,7 @@ func Pipe(way Direction, size int) (ours, theirs *os.File, err error) {
 		own, other = other, own
 	}
 	if size >= PipeSize {
-		// A user's pipes have a limit together; a small pipe works as well, only slower.
-		_, _, _ = syscall.Syscall(syscall.SYS_FCNTL, uintptr(own), fSetPipeSz, maxPipeSize)
+		EnlargePipe(uintptr(own))
 	}
 	if err := syscall.SetNonblock(own, true); err != nil {
 		_ = syscall.Close(own)
@@ -54,8 +53,13 @@ func Pipe(way Direction, size int) (ours, theirs *os.File, err error) {
 	return os.NewFile(uintptr(own), "|own"), os.NewFile(uintptr(other), "|child"), nil
 }
 
-// longAgo is a deadline that makes a pending read return.
-var longAgo = time.Unix(1, 0)
+// EnlargePipe asks for a larger pipe. A user's pipes have a limit together; a small pipe works as well, only slower.
+func EnlargePipe(fd uintptr) {
+	_, _, _ = syscall.Syscall(syscall.SYS_FCNTL, fd, fSetPipeSz, maxPipeSize)
+}
+
+// LongAgo is a deadline that makes a pending read or write return.
+var LongAgo = time.Unix(1, 0)
 
 // A Drain reads one of a child's outputs into a sink.
 type Drain struct {
@@ -98,7 +102,7 @@ func (d *Drain) Ended() <-chan struct{} { return d.done }
 
 // Finish is for after the child's exit: it takes what the pipe holds at this moment and closes it.
 func (d *Drain) Finish() {
-	_ = d.file.SetReadDeadline(longAgo)
+	_ = d.file.SetReadDeadline(LongAgo)
 	<-d.done
 	if !d.ended {
 		d.takeHeld()

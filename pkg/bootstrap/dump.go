@@ -7,7 +7,6 @@ package bootstrap
 
 import (
 	"fmt"
-	"syscall"
 	"time"
 
 	"github.com/serverless/open-runtime/internal/peer"
@@ -24,16 +23,6 @@ func (r *languageRuntime) dump(at *peer.Peer, requestID string, patience time.Du
 	for _, line := range lines {
 		r.log.line("sor", fmt.Appendf(nil, "timeout request_id=%q %s", requestID, line))
 	}
-	signal := at.Terms().DumpSignal
-	// To the process alone: in its children the signal would do what it does by default.
-	if signal == 0 || syscall.Kill(pid, signal) != nil {
-		return lines
-	}
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-at.Ended():
-	}
+	at.WriteStacks(patience)
 	return lines
 }

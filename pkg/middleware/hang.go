@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"syscall"
 	"time"
 
 	"github.com/serverless/open-runtime/internal/peer"
@@ -40,15 +39,5 @@ func (p *program) giveUp(ctx context.Context, at *peer.Peer, turn *peer.Turn, t 
 	}
 	defer at.Discard()
 	p.look(ctx, at.PID(), t, inv)
-	signal := at.Terms().DumpSignal
-	// To the process alone: in its children the signal would do what it does by default.
-	if signal == 0 || at.PID() == 0 || syscall.Kill(at.PID(), signal) != nil {
-		return
-	}
-	timer := time.NewTimer(heedTime)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-at.Ended():
-	}
+	at.WriteStacks(heedTime)
 }

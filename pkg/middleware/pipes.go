@@ -7,11 +7,9 @@ package middleware
 import (
 	"os"
 	"syscall"
-	"time"
-)
 
-// long ago is a deadline that makes a pending read or write return.
-var longAgo = time.Unix(1, 0)
+	"github.com/serverless/open-runtime/internal/process"
+)
 
 // A feeder writes a child's stdin. The child may leave it unread, so no error of writing matters.
 type feeder struct {
@@ -65,6 +63,6 @@ func (f *feeder) stop() {
 		_ = f.file.Close() // closed already when all was written
 		return
 	}
-	_ = f.file.SetWriteDeadline(longAgo)
+	_ = f.file.SetWriteDeadline(process.LongAgo)
 	<-f.done
 }
