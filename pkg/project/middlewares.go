@@ -15,24 +15,30 @@ import (
 
 // middlewares reads `middlewares`. It comes after layers and extra, which say where a name may be.
 func (d *decoder) middlewares() {
-	entries, there := d.list("middlewares")
-	d.project.HasMiddlewares = there
+	d.project.Middlewares, d.project.HasMiddlewares = programs(d, "middlewares", d.middleware, func(m Middleware) string { return m.Name })
+}
+
+// programs reads a list of programs, each of which may be there once. one reads an entry.
+func programs[T any](d *decoder, key string, one func(at *yaml.Node, written string) (T, bool), name func(T) string) (found []T, there bool) {
+	entries, there := d.list(key)
 	seen := map[string]int{}
 	for _, at := range entries {
-		written, ok := d.entry("middlewares", at)
+		written, ok := d.entry(key, at)
 		if !ok {
 			continue
 		}
-		m, ok := d.middleware(at, strings.TrimSpace(written))
-		switch {
-		case !ok:
-		case seen[m.Name] > 0:
-			d.wrong(at, "", "middlewares: %s is listed twice, first in line %d", m.Name, seen[m.Name])
-		default:
-			seen[m.Name] = at.Line
-			d.project.Middlewares = append(d.project.Middlewares, m)
+		program, ok := one(at, strings.TrimSpace(written))
+		if !ok {
+			continue
 		}
+		if first := seen[name(program)]; first > 0 {
+			d.wrong(at, "", "%s: %s is listed twice, first in line %d", key, name(program), first)
+			continue
+		}
+		seen[name(program)] = at.Line
+		found = append(found, program)
 	}
+	return found, there
 }
 
 // middleware reads one entry: ./PATH of this project, NAME of a layer or sor:NAME, with ? when it is optional.
@@ -97,24 +103,7 @@ func (d *decoder) isThere(written string) bool {
 
 // sidecars reads `sidecars`. It comes after layers and extra, which say where a name may be.
 func (d *decoder) sidecars() {
-	entries, there := d.list("sidecars")
-	d.project.HasSidecars = there
-	seen := map[string]int{}
-	for _, at := range entries {
-		written, ok := d.entry("sidecars", at)
-		if !ok {
-			continue
-		}
-		s, ok := d.sidecar(at, strings.TrimSpace(written))
-		switch {
-		case !ok:
-		case seen[s.Name] > 0:
-			d.wrong(at, "", "sidecars: %s is listed twice, first in line %d", s.Name, seen[s.Name])
-		default:
-			seen[s.Name] = at.Line
-			d.project.Sidecars = append(d.project.Sidecars, s)
-		}
-	}
+	d.project.Sidecars, d.project.HasSidecars = programs(d, "sidecars", d.sidecar, func(s Sidecar) string { return s.Name })
 }
 
 // sidecar reads one entry: ./PATH of this project or NAME of a layer, with ? when the function works without it.
