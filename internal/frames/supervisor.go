@@ -1,14 +1,17 @@
 package frames
 
 // Types that only sor and the supervisor use, over the stdin and stdout of a sandbox. sor sends hello (payload: a
-// Config), invoke (SupervisorInvoke; payload: the event) and shutdown; the supervisor answers ready, and for each
-// invocation result or error (payload: what the caller gets) as soon as the runtime posted it, and then report.
-// Logs and traces come in between, in order.
+// Config), invoke (SupervisorInvoke; payload: the event), reset (payload: a Config) and shutdown; the supervisor answers
+// hello and reset with ready, and for each invocation result or error (payload: what the caller gets) as soon as the
+// runtime posted it, and then report. A streamed response is a result that says so, chunks and an end. Logs and traces
+// come in between, in order.
 const (
+	TypeReset  = "reset"  // sor: end the environment when its invocations have ended, keep /tmp, begin INIT with another Config
 	TypeLog    = "log"    // supervisor: Log; payload: the line, without its newline
 	TypeTrace  = "trace"  // supervisor: Trace; payload: what the stage made
 	TypeReport = "report" // supervisor: Report; the environment can take the next invocation
 	TypeFault  = "fault"  // supervisor: Fault; it can't go on
+	TypeRecord = "record" // supervisor: Record; payload: the body
 )
 
 // MaxSupervisorPayload bounds a payload between sor and supervisor, in bytes.
@@ -34,7 +37,15 @@ type Config struct {
 	Environment     map[string]string `json:"environment"` // the function's own
 	Credentials     map[string]string `json:"credentials"` // AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
 	Trace           bool              `json:"trace"`       // ask the bootstrap for trace records
-	Facts           Facts             `json:"facts"`
+
+	Concurrency int  `json:"concurrency,omitempty"` // invocations at once in one environment (AWS_LAMBDA_MAX_CONCURRENCY); 0 for a function that takes one
+	Freeze      bool `json:"freeze,omitempty"`      // stop every process between two invocations, as Lambda does
+	Loose       bool `json:"loose,omitempty"`       // without the limits of files and processes
+	Attach      bool `json:"attach,omitempty"`      // start no runtime: one will come; invocations have no timeout
+	DebugPort   int  `json:"debugPort,omitempty"`   // timeouts are held while a debugger is connected to it
+	Record      bool `json:"record,omitempty"`      // send Records of all that is said over the sandbox's APIs
+
+	Facts Facts `json:"facts"`
 }
 
 // Facts are what the sandbox knows of itself and the supervisor must heed.
@@ -60,7 +71,7 @@ type SupervisorReady struct {
 	API     string `json:"api"` // host:port of the Runtime API
 }
 
-// SupervisorInvoke is one invocation from sor. ID is the request ID.
+// SupervisorInvoke is one invocation from sor. ID is the request ID. sor sends no more at once than Config.Concurrency.
 type SupervisorInvoke struct {
 	Type            string `json:"type"`
 	ID              string `json:"id"`
@@ -70,6 +81,8 @@ type SupervisorInvoke struct {
 	CognitoIdentity string `json:"cognitoIdentity,omitempty"`
 	TenantID        string `json:"tenantId,omitempty"`
 	ContentType     string `json:"contentType,omitempty"` // default: application/json
+	Streamed        bool   `json:"streamed,omitempty"`    // the caller takes a stream: its limits are 200 MB, and 2 MB/s after the first 6
+	KillAfterMs     int64  `json:"killAfterMs,omitempty"` // chaos: kill the runtime so long after it was given the event
 }
 
 // SupervisorAnswer is the header of a result or error: what the caller of the Invoke API gets.
@@ -78,6 +91,14 @@ type SupervisorAnswer struct {
 	ID          string `json:"id"`
 	ErrorType   string `json:"errorType,omitempty"` // of an error; the payload is the error document
 	ContentType string `json:"contentType,omitempty"`
+	Streaming   bool   `json:"streaming,omitempty"` // no payload: it comes in chunks (Cancel; type chunk), and then an end
+}
+
+// SupervisorEnd ends a streamed response. With an ErrorType it failed in mid-stream, and the payload is the error document.
+type SupervisorEnd struct {
+	Type      string `json:"type"`
+	ID        string `json:"id"`
+	ErrorType string `json:"errorType,omitempty"`
 }
 
 // Log is the header of one log line.
@@ -117,6 +138,17 @@ type Report struct {
 	InitDurationMs   float64 `json:"initDurationMs,omitempty"` // the first invocation after an INIT only
 	MemorySizeMB     int     `json:"memorySizeMB"`
 	MaxMemoryUsedMB  int     `json:"maxMemoryUsedMB"`
+}
+
+// Record is one request or answer over an API of the sandbox. Exchange pairs an answer with its request.
+type Record struct {
+	Type     string              `json:"type"`
+	TimeUs   int64               `json:"timeUs"` // Unix epoch, microseconds
+	Exchange int64               `json:"exchange"`
+	Method   string              `json:"method,omitempty"` // of a request, with Path
+	Path     string              `json:"path,omitempty"`
+	Status   int                 `json:"status,omitempty"` // of an answer
+	Header   map[string][]string `json:"header,omitempty"`
 }
 
 // Fault is why a supervisor can't go on; the host shows it and the sandbox ends.

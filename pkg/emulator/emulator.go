@@ -5,8 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/serverless/open-runtime/internal/frames"
@@ -17,44 +18,30 @@ type Options struct {
 	Config frames.Config // Facts are the sandbox's to fill
 	Spec   Spec
 
-	Log    func(frames.Log, []byte)   // each log line, in order; nil drops them
-	Trace  func(frames.Trace, []byte) // each stage's record and what it made
-	Logger *slog.Logger               // the protocol, at debug
-}
-
-// Result is what the caller of an invocation gets, and the report of it.
-type Result struct {
-	RequestID   string
-	Payload     []byte // the response, or the error document when ErrorType is not empty
-	ContentType string
-	ErrorType   string // "" when the function answered
-	Report      frames.Report
+	Log    func(frames.Log, []byte)    // each log line, in order; nil drops them
+	Trace  func(frames.Trace, []byte)  // each stage's record and what it made
+	Record func(frames.Record, []byte) // what is said over the sandbox's APIs, with Config.Record
+	Logger *slog.Logger                // the protocol, at debug
 }
 
 // ErrSandboxEnded says that the sandbox ended before it answered.
 var ErrSandboxEnded = errors.New("the sandbox ended before the invocation was answered")
 
-// An Emulator is one running sandbox and its supervisor. It takes one invocation at a time.
+// An Emulator is one running sandbox and its supervisor. It takes one invocation at a time, or as many as its
+// Config.Concurrency says.
 type Emulator struct {
 	instance Instance
 	out      *frames.Writer
 	options  Options
 	kill     context.CancelFunc
 
-	turn chan struct{} // holds one token: who has it may invoke
-	done chan struct{} // closed when the supervisor says no more
+	turns chan struct{} // holds a token for each invocation that may begin
+	ready chan struct{} // the supervisor has begun INIT again, after a reset
+	done  chan struct{} // closed when the supervisor says no more
 
 	mu      sync.Mutex
-	pending *pending
+	pending map[string]*Invocation
 	cause   error // why done is closed
-}
-
-// pending is the invocation under way.
-type pending struct {
-	id       string
-	result   Result
-	answered bool
-	done     chan struct{}
 }
 
 // Start starts a sandbox and waits until its supervisor is ready. INIT has begun when it returns.
@@ -72,9 +59,12 @@ func Start(ctx context.Context, s Sandbox, o Options) (*Emulator, error) {
 	}
 	e := &Emulator{
 		instance: instance, out: frames.NewWriter(instance), options: o, kill: kill,
-		turn: make(chan struct{}, 1), done: make(chan struct{}),
+		turns: make(chan struct{}, max(o.Config.Concurrency, 1)), ready: make(chan struct{}, 1), done: make(chan struct{}),
+		pending: map[string]*Invocation{},
 	}
-	e.turn <- struct{}{}
+	for range cap(e.turns) {
+		e.turns <- struct{}{}
+	}
 	in := frames.NewReader(instance, frames.MaxSupervisorPayload)
 	if err := e.handshake(in); err != nil {
 		stop()
@@ -93,11 +83,9 @@ func Start(ctx context.Context, s Sandbox, o Options) (*Emulator, error) {
 }
 
 func (e *Emulator) handshake(in *frames.Reader) error {
-	config := e.options.Config
-	config.Facts = e.instance.Facts()
-	data, err := json.Marshal(config)
+	data, err := e.configuration()
 	if err != nil {
-		return fmt.Errorf("encoding the function's configuration: %w", err)
+		return err
 	}
 	hello := frames.Hello{Type: frames.TypeHello, Versions: []int{frames.Version}, Role: "supervisor", MaxPayload: frames.MaxSupervisorPayload}
 	if err := e.out.Write(hello, data); err != nil {
@@ -121,6 +109,16 @@ func (e *Emulator) handshake(in *frames.Reader) error {
 	return nil
 }
 
+func (e *Emulator) configuration() ([]byte, error) {
+	config := e.options.Config
+	config.Facts = e.instance.Facts()
+	data, err := json.Marshal(config)
+	if err != nil {
+		return nil, fmt.Errorf("encoding the function's configuration: %w", err)
+	}
+	return data, nil
+}
+
 func fault(f frames.Frame) error {
 	var told frames.Fault
 	if err := f.Decode(&told); err != nil {
@@ -129,126 +127,111 @@ func fault(f frames.Frame) error {
 	return errors.New(told.Message)
 }
 
-// read takes what the supervisor says, until it says no more.
-func (e *Emulator) read(in *frames.Reader) {
-	var cause error
-	for {
-		f, err := in.Read()
-		if err == nil {
-			err = e.take(f)
-		}
-		if err != nil {
-			if !errors.Is(err, io.EOF) {
-				cause = err
-			}
-			break
-		}
-	}
+// finish ends an invocation, with its report or with the error that there will be none, and lets another begin.
+func (e *Emulator) finish(inv *Invocation, report frames.Report, err error) {
 	e.mu.Lock()
-	e.cause = cause
+	under := e.pending[inv.id] == inv
+	delete(e.pending, inv.id)
 	e.mu.Unlock()
-	close(e.done)
+	if under {
+		inv.finish(report, err)
+		e.turns <- struct{}{}
+	}
 }
 
-func (e *Emulator) take(f frames.Frame) error {
-	switch f.Type {
-	case frames.TypeLog:
-		return e.takeLog(f)
-	case frames.TypeTrace:
-		return e.takeTrace(f)
-	case frames.TypeResult, frames.TypeError:
-		return e.takeAnswer(f)
-	case frames.TypeReport:
-		return e.takeReport(f)
-	case frames.TypeFault:
-		return fault(f)
-	}
-	return fmt.Errorf("the supervisor sent a frame of unknown type %q", f.Type)
-}
+// Config is that of the function, as the supervisor was told.
+func (e *Emulator) Config() frames.Config { return e.options.Config }
 
-func (e *Emulator) takeLog(f frames.Frame) error {
-	var log frames.Log
-	if err := f.Decode(&log); err != nil || e.options.Log == nil {
-		return err
+// Begin hands over an event, when it is its turn. The invocation goes on when ctx ends later. An error means that the
+// sandbox could not be asked, or ended.
+func (e *Emulator) Begin(ctx context.Context, told frames.SupervisorInvoke, event []byte) (*Invocation, error) {
+	if err := e.awaitTurn(ctx); err != nil {
+		return nil, err
 	}
-	e.options.Log(log, f.Payload)
-	return nil
-}
-
-func (e *Emulator) takeTrace(f frames.Frame) error {
-	var trace frames.Trace
-	if err := f.Decode(&trace); err != nil || e.options.Trace == nil {
-		return err
-	}
-	e.options.Trace(trace, f.Payload)
-	return nil
-}
-
-func (e *Emulator) takeAnswer(f frames.Frame) error {
-	var answer frames.SupervisorAnswer
-	if err := f.Decode(&answer); err != nil {
-		return err
-	}
-	e.options.Logger.Debug("answer", "request_id", answer.ID, "error_type", answer.ErrorType, "bytes", len(f.Payload))
+	inv := newInvocation(told)
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	if p := e.pending; p != nil && p.id == answer.ID && !p.answered {
-		p.answered = true
-		p.result.Payload, p.result.ContentType, p.result.ErrorType = f.Payload, answer.ContentType, answer.ErrorType
-	}
-	return nil
-}
-
-func (e *Emulator) takeReport(f frames.Frame) error {
-	var report frames.Report
-	if err := f.Decode(&report); err != nil {
-		return err
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if p := e.pending; p != nil && p.id == report.ID {
-		p.result.Report = report
-		e.pending = nil
-		close(p.done)
-	}
-	return nil
-}
-
-// Invoke hands over an event and waits for the answer and the report. A function that fails is a Result; an error means
-// that the sandbox could not be asked, or ended.
-func (e *Emulator) Invoke(ctx context.Context, inv frames.SupervisorInvoke, event []byte) (*Result, error) {
-	select {
-	case <-e.turn:
-	case <-e.done:
-		return nil, e.ended()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	defer func() { e.turn <- struct{}{} }()
-	p := &pending{id: inv.ID, result: Result{RequestID: inv.ID}, done: make(chan struct{})}
-	e.mu.Lock()
-	e.pending = p
+	e.pending[inv.id] = inv
 	e.mu.Unlock()
-	inv.Type = frames.TypeInvoke
+	told.Type = frames.TypeInvoke
 	if event == nil {
 		event = []byte{}
 	}
-	if err := e.out.Write(inv, event); err != nil {
-		return nil, fmt.Errorf("handing over the event: %w", e.ended())
+	if err := e.out.Write(told, event); err != nil {
+		err = fmt.Errorf("handing over the event: %w", e.ended())
+		e.abandon()
+		return nil, err
 	}
 	select {
-	case <-p.done:
-		return &p.result, nil
+	case <-e.done: // it may have come too late for those who abandon
+		e.abandon()
+	default:
+	}
+	return inv, nil
+}
+
+func (e *Emulator) awaitTurn(ctx context.Context) error {
+	select {
+	case <-e.turns:
+		return nil
 	case <-e.done:
-		select {
-		case <-p.done: // it ended just after
-			return &p.result, nil
-		default:
-			return nil, e.ended()
-		}
+		return e.ended()
 	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// abandon ends the invocations that will have no report.
+func (e *Emulator) abandon() {
+	e.mu.Lock()
+	left := slices.Collect(maps.Values(e.pending))
+	e.mu.Unlock()
+	if len(left) == 0 {
+		return
+	}
+	err := e.ended()
+	for _, inv := range left {
+		e.finish(inv, frames.Report{}, err)
+	}
+}
+
+// Invoke hands over an event and waits for the answer and the report. A function that fails is a Result; an error means
+// that the sandbox could not be asked, or ended. When ctx ends, so does the sandbox.
+func (e *Emulator) Invoke(ctx context.Context, told frames.SupervisorInvoke, event []byte) (*Result, error) {
+	inv, err := e.Begin(ctx, told, event)
+	if err != nil {
+		return nil, err
+	}
+	result, err := inv.Result(ctx)
+	if ctx.Err() != nil {
 		e.kill()
-		return nil, ctx.Err()
+	}
+	return result, err
+}
+
+// Reset waits for the invocations under way, ends the environment as at a spindown and begins INIT with another
+// configuration, in the same sandbox: /tmp stays. INIT has begun when it returns.
+func (e *Emulator) Reset(ctx context.Context, config frames.Config) error {
+	for range cap(e.turns) {
+		if err := e.awaitTurn(ctx); err != nil {
+			return err
+		}
+		defer func() { e.turns <- struct{}{} }()
+	}
+	e.options.Config = config
+	data, err := e.configuration()
+	if err != nil {
+		return err
+	}
+	if err := e.out.Write(frames.Cancel{Type: frames.TypeReset}, data); err != nil {
+		return fmt.Errorf("resetting the environment: %w", e.ended())
+	}
+	select {
+	case <-e.ready:
+		return nil
+	case <-e.done:
+		return e.ended()
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
