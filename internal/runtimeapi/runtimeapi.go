@@ -51,13 +51,17 @@ const (
 // TraceIDVariable is the variable that a runtime sets for each invocation from HeaderTraceID.
 const TraceIDVariable = "_X_AMZN_TRACE_ID"
 
-// The Extensions API, as much of it as an internal extension needs.
+// The Extensions API.
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html
 const (
-	PathRegister      = "/2020-01-01/extension/register"
-	PathExtensionNext = "/2020-01-01/extension/event/next"
+	PathRegister           = "/2020-01-01/extension/register"
+	PathExtensionNext      = "/2020-01-01/extension/event/next"
+	PathExtensionInitError = "/2020-01-01/extension/init/error"
+	PathExtensionExitError = "/2020-01-01/extension/exit/error"
 
-	HeaderExtensionName    = "Lambda-Extension-Name"
-	HeaderExtensionID      = "Lambda-Extension-Identifier"
-	HeaderExtensionFeature = "Lambda-Extension-Accept-Feature"
+	HeaderExtensionName      = "Lambda-Extension-Name"
+	HeaderExtensionID        = "Lambda-Extension-Identifier"
+	HeaderExtensionFeature   = "Lambda-Extension-Accept-Feature"
+	HeaderExtensionEventID   = "Lambda-Extension-Event-Identifier"
+	HeaderExtensionErrorType = "Lambda-Extension-Function-Error-Type"
 )

@@ -2,14 +2,14 @@
 
 package supervisor
 
-// The runtime at work: its process, its state in the Runtime API, and its logs.
+// An execution environment: the runtime, the extensions, and where they are in the APIs.
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -31,31 +31,37 @@ const (
 	stateResponseSent  state = "ResponseSent"
 )
 
-// environment is one life of the runtime, from its start to its end.
+// environment is one life of the runtime and its extensions, from their start to their end.
 type environment struct {
 	supervisor *supervisor
+	phase      string // init, or invoke for a repeated INIT
 	started    time.Time
 	initTook   time.Duration // INIT before the first invocation; reported once
 
-	child  *process.Child // set once, under mu
-	logs   *logPipe
-	traces *tracePipe
-	broken *answer // why there is no child
+	logs       *logPipe
+	traces     *tracePipe
+	registered chan struct{} // closed when every external extension has registered: the runtime may start
+	ready      chan struct{} // closed when INIT is over: at the first /next of the runtime, and of each extension
+	dead       chan struct{} // closed at the first failure of a part
+	gone       chan struct{} // closed when end begins: who waits in /next gives up
+	watchers   sync.WaitGroup
+	retired    sync.Once
 
-	ready chan struct{} // closed when INIT is over: at the first /next of the runtime, and of each extension
-	gone  chan struct{} // closed when end begins: who waits in /next gives up
-
-	mu        sync.Mutex
-	state     state
-	request   string      // the invocation under way or the last one, with a repeated INIT too; "" for INIT
-	current   *invocation // nil while the runtime waits for the next one
-	offered   *offer
-	initError *answer
-	initPost  chan struct{} // closed at /init/error
-	oom       bool
-
+	mu         sync.Mutex
+	child      *process.Child // the runtime; set once
+	state      state
+	request    string      // the invocation under way or the last one, with a repeated INIT too; "" for INIT
+	current    *invocation // nil while the runtime waits for the next one
+	last       *invocation // which the extensions may still be at
+	offered    *offer
+	crowd      *crowd // in place of the three before, when invocations come several at once
+	initError  *answer
+	initPost   chan struct{} // closed at /init/error
+	oom        bool
 	extensions []*extension
 	settled    bool // ready is closed
+	ending     bool // what exits from now on is no failure
+	failure    func(id string) answer
 }
 
 // An offer is what /next waits for.
@@ -66,24 +72,39 @@ type offer struct {
 
 func newOffer() *offer { return &offer{made: make(chan struct{})} }
 
-// newEnvironment starts the runtime. request is the invocation on whose time it is started, "" for INIT.
+// newEnvironment starts the extensions, and then the runtime. request is the invocation on whose time that is done, "" for INIT.
 func (s *supervisor) newEnvironment(request string) *environment {
 	e := &environment{
-		supervisor: s, request: request, started: time.Now(), state: stateStarted,
-		ready: make(chan struct{}), gone: make(chan struct{}), offered: newOffer(), initPost: make(chan struct{}),
+		supervisor: s, request: request, phase: "init", started: time.Now(), state: stateStarted,
+		registered: make(chan struct{}), ready: make(chan struct{}), dead: make(chan struct{}), gone: make(chan struct{}),
+		offered: newOffer(), initPost: make(chan struct{}),
+	}
+	if request != "" {
+		e.phase = "invoke"
+	}
+	if s.config.Concurrency > 0 {
+		e.crowd = newCrowd(s.config.Concurrency)
 	}
 	s.mu.Lock()
 	s.environment = e
 	s.mu.Unlock()
 	s.memory.begin()
-	if err := e.startRuntime(); err != nil {
-		e.broken = err
+	if a := e.startExtensions(); a != nil {
+		e.fail(func(string) answer { return *a })
+		return e
 	}
+	e.mu.Lock()
+	e.settleRegistration()
+	e.mu.Unlock()
 	return e
 }
 
+// startRuntime starts what Lambda would. In attach mode somebody else does.
 func (e *environment) startRuntime() *answer {
-	s, request := e.supervisor, e.request
+	s, request := e.supervisor, e.requestID()
+	if s.config.Attach {
+		return nil
+	}
 	path, tried := s.entrypoint()
 	if path == "" {
 		a := noEntrypoint(request, tried)
@@ -105,25 +126,96 @@ func (e *environment) startRuntime() *answer {
 	}
 	child, err := process.Start(spec)
 	if err != nil {
-		a := startFailure(request, path, err)
+		a := startFailure(request, path, runtimeapi.ErrorInvalidEntry, err)
 		return &a
 	}
+	s.limit(child)
 	e.mu.Lock()
 	e.child = child
 	e.mu.Unlock()
-	limit := unix.Rlimit{Cur: openFiles, Max: openFiles}
-	_ = unix.Prlimit(child.PID(), unix.RLIMIT_NOFILE, &limit, nil) // it may have ended already
+	e.watch(child, e.runtimeExit)
 	return nil
+}
+
+// limit gives a process Lambda's quotas.
+func (s *supervisor) limit(child *process.Child) {
+	if s.config.Loose {
+		return
+	}
+	for resource, most := range map[int]uint64{unix.RLIMIT_NOFILE: openFiles, unix.RLIMIT_NPROC: mostProcesses} {
+		_ = unix.Prlimit(child.PID(), resource, &unix.Rlimit{Cur: most, Max: most}, nil) // it may have ended already
+	}
+}
+
+// watch makes the exit of a part the failure of the environment.
+func (e *environment) watch(child *process.Child, told func(id string) answer) {
+	e.watchers.Go(func() {
+		<-child.Exited()
+		e.fail(told)
+	})
+}
+
+// fail ends the environment for whoever waits on it. The first failure is the one that is told.
+func (e *environment) fail(told func(id string) answer) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.ending || e.failure != nil {
+		return
+	}
+	e.failure = told
+	for _, x := range e.extensions {
+		if x.child != nil && x.child.HasExited() {
+			e.supervisor.logExtension(x, "Failed", cmp.Or(x.errorType, errorExtensionCrash))
+		}
+	}
+	close(e.dead)
+}
+
+// isDead says whether a part has failed.
+func (e *environment) isDead() bool {
+	select {
+	case <-e.dead:
+		return true
+	default:
+		return false
+	}
+}
+
+// isReady says whether INIT is over.
+func (e *environment) isReady() bool {
+	select {
+	case <-e.ready:
+		return true
+	default:
+		return false
+	}
+}
+
+// failureOf is what the caller of an invocation is told of the failure.
+func (e *environment) failureOf(id string) answer {
+	e.mu.Lock()
+	told := e.failure
+	e.mu.Unlock()
+	return told(id)
 }
 
 func internalFailure(request string, err error) *answer {
 	return &answer{payload: errorBody(runtimeapi.ErrorUnknown, "RequestId: "+request+" Error: "+err.Error()), errorType: runtimeapi.ErrorUnknown}
 }
 
-// awaitInit waits for the first /next. It returns what a caller is told when there is none.
-func (e *environment) awaitInit(ctx context.Context, limit <-chan time.Time) *answer {
-	if e.broken != nil {
-		return e.broken
+// awaitInit starts the runtime when the extensions have registered, and waits for the first /next of all. It returns what
+// a caller is told when there is none.
+func (e *environment) awaitInit(ctx context.Context, limit <-chan struct{}) *answer {
+	select {
+	case <-e.registered:
+		if a := e.startRuntime(); a != nil {
+			e.fail(func(string) answer { return *a })
+		}
+	case <-e.dead:
+	case <-limit:
+		return e.initTimedOut()
+	case <-ctx.Done():
+		return &answer{}
 	}
 	select {
 	case <-e.ready:
@@ -132,18 +224,22 @@ func (e *environment) awaitInit(ctx context.Context, limit <-chan time.Time) *an
 		return nil
 	case <-e.initPost:
 		return e.afterInitError(ctx)
-	case <-e.child.Exited():
-		a := e.exitAnswer(e.request)
+	case <-e.dead:
+		a := e.failureOf(e.requestID())
 		return &a
 	case <-limit:
-		a := timedOut(e.request, e.supervisor.options.InitLimit.Milliseconds())
-		if e.request != "" {
-			a = timedOut(e.request, e.supervisor.config.TimeoutMs)
-		}
-		return &a
+		return e.initTimedOut()
 	case <-ctx.Done():
 		return &answer{}
 	}
+}
+
+func (e *environment) initTimedOut() *answer {
+	a := timedOut(e.requestID(), e.supervisor.options.InitLimit.Milliseconds())
+	if e.phase == "invoke" {
+		a = timedOut(e.requestID(), e.supervisor.config.TimeoutMs)
+	}
+	return &a
 }
 
 // afterInitError gives a runtime that posted /init/error the time to exit, as Lambda expects it to.
@@ -151,7 +247,7 @@ func (e *environment) afterInitError(ctx context.Context) *answer {
 	grace := time.NewTimer(initErrorGrace)
 	defer grace.Stop()
 	select {
-	case <-e.child.Exited():
+	case <-e.dead:
 	case <-grace.C:
 	case <-ctx.Done():
 	}
@@ -160,46 +256,48 @@ func (e *environment) afterInitError(ctx context.Context) *answer {
 	return e.initError
 }
 
-// offer makes inv what /next hands out.
+// offer makes inv what /next hands out, and tells the extensions.
 func (e *environment) offer(inv *invocation) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.request, e.current, e.offered.inv = inv.id, inv, inv
+	e.request = inv.id
+	if e.crowd != nil {
+		e.crowd.offer(inv)
+		return
+	}
+	e.current, e.offered.inv = inv, inv
+	for _, x := range e.extensions {
+		if x.invoke {
+			x.send(invokeEvent(inv))
+		}
+	}
 	close(e.offered.made)
 }
 
-// ended is closed when the runtime exited.
-func (e *environment) ended() <-chan struct{} {
-	if e.child == nil {
-		closed := make(chan struct{})
-		close(closed)
-		return closed
+// settle releases the invocation when the runtime has asked for the next event, and so has each extension. The caller
+// holds mu.
+func (e *environment) settle(inv *invocation) {
+	if inv == nil || !inv.runtimeDone || inv.isReleased() {
+		return
 	}
-	return e.child.Exited()
+	for _, x := range e.extensions {
+		if x.state == extensionRunning {
+			return
+		}
+	}
+	close(inv.released)
 }
 
-func (e *environment) hasEnded() bool {
-	select {
-	case <-e.ended():
-		return true
-	default:
-		return false
-	}
-}
-
-// exitAnswer says how the runtime ended, in Lambda's words. What it posted to /init/error wins.
-func (e *environment) exitAnswer(id string) answer {
+// runtimeExit says how the runtime ended, in Lambda's words. What it posted to /init/error wins.
+func (e *environment) runtimeExit(id string) answer {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.initError != nil {
 		return *e.initError
 	}
-	if e.child == nil {
-		return *e.broken
-	}
 	exit := e.child.Exit()
 	text := exit.Reason()
-	if e.oom || exit.Signal == syscall.SIGKILL && e.supervisor.memory.nearLimit() {
+	if e.oom || exit.Signal == unix.SIGKILL && e.supervisor.memory.nearLimit() {
 		message := fmt.Sprintf("RequestId: %s Error: %s (it used more than its %d MB of memory)", id, text, e.supervisor.config.MemoryMB)
 		return answer{payload: errorBody(runtimeapi.ErrorOutOfMemory, message), errorType: runtimeapi.ErrorOutOfMemory}
 	}
@@ -216,7 +314,7 @@ func (e *environment) outOfMemory() {
 	}
 }
 
-// flush waits until what the runtime has written so far is on its way to the host.
+// flush waits until what has been written so far is on its way to the host.
 func (e *environment) flush() {
 	if e.logs != nil {
 		e.logs.flush()
@@ -224,37 +322,35 @@ func (e *environment) flush() {
 	if e.traces != nil {
 		e.traces.flush()
 	}
-}
-
-// terminate gives a runtime that registered an extension the time to end by itself, as Lambda does. It is for the end of a
-// sandbox: a reset kills at once.
-// https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-shutdown
-func (e *environment) terminate() {
-	if e.child == nil || !e.hasExtensions() {
-		return
-	}
-	_ = e.child.Signal(syscall.SIGTERM) // one that can't be signalled is killed next
-	grace := time.NewTimer(shutdownGrace)
-	defer grace.Stop()
-	select {
-	case <-e.child.Exited():
-	case <-grace.C:
+	for _, x := range e.all() {
+		x.flush()
 	}
 }
 
-// end kills the runtime and what it started, and waits for its last words.
+// end kills what is left, and waits for the last words.
 func (e *environment) end() {
+	e.mu.Lock()
+	e.ending = true
+	child := e.child
+	e.mu.Unlock()
 	close(e.gone)
-	if e.child != nil {
-		e.child.Kill()
-		<-e.child.Exited()
+	if child != nil {
+		child.Kill()
+		<-child.Exited()
+	}
+	for _, x := range e.all() {
+		x.kill()
 	}
 	killAll()
+	e.watchers.Wait()
 	if e.logs != nil {
 		e.logs.close()
 	}
 	if e.traces != nil {
 		e.traces.close()
+	}
+	for _, x := range e.all() {
+		x.close()
 	}
 }
 

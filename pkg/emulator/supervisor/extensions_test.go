@@ -67,7 +67,6 @@ func TestExtensionErrors(t *testing.T) {
 	p.register("", `{}`).wants(t, "no name", 403, refused("Extension.InvalidExtensionName", "Empty extension name"))
 	p.register("x", `{`).wants(t, "no JSON", 403, refused("InvalidRequestFormat", "unexpected EOF"))
 	p.register("x", `{"events":["SHUTDOWN"]}`).wants(t, "shutdown", 403, refused("Extension.InvalidEventType", "SHUTDOWN: ShutdownEventNotSupportedForInternalExtension"))
-	p.register("x", `{"events":["INVOKE"]}`).wants(t, "invoke", 403, refused("Extension.InvalidEventType", "INVOKE: this emulator sends no events to internal extensions"))
 	p.register("x", `{"events":["SLEEP"]}`).wants(t, "an unknown event", 403, refused("Extension.InvalidEventType", "SLEEP: ErrorInvalidEventType"))
 	const stranger = "8c9a2e6f-3f0b-4c6e-9b57-0d5f0a6f7c11"
 	p.nextEvent("")().wants(t, "no identifier", 403, refused("Extension.MissingExtensionIdentifier", "Missing Lambda-Extension-Identifier header"))
@@ -138,8 +137,8 @@ func TestEndOfARuntime(t *testing.T) {
 	equal(t, "log of one without an extension", log.function(), []string{"up"})
 }
 
-// A reset is no end: it kills at once.
-func TestResetSendsNoSIGTERM(t *testing.T) {
+// A reset is a shutdown too: the runtime gets SIGTERM, and the next environment its own INIT.
+func TestResetSendsSIGTERM(t *testing.T) {
 	f := script(t, `echo api $AWS_LAMBDA_RUNTIME_API
 exec bash -c 'trap "echo bye; exit" TERM; while :; do read -t 0.02 <> <(:); done'`, timeout(200*time.Millisecond))
 	t.Cleanup(http.DefaultClient.CloseIdleConnections)
@@ -147,9 +146,5 @@ exec bash -c 'trap "echo bye; exit" TERM; while :; do read -t 0.02 <> <(:); done
 	p.nextEvent(p.register("x", `{}`).Header.Get(runtimeapi.HeaderExtensionID))
 	p.next()
 	equal(t, "error type", p.begin(`1`)().ErrorType, "Sandbox.Timedout")
-	for _, line := range p.log.function() {
-		if line == "bye" {
-			t.Errorf("the log: %q", p.log.function())
-		}
-	}
+	p.log.await(t, "bye")
 }

@@ -16,7 +16,6 @@ import (
 	"github.com/serverless/open-runtime/internal/executable"
 	"github.com/serverless/open-runtime/internal/frames"
 	"github.com/serverless/open-runtime/internal/process"
-	"github.com/serverless/open-runtime/internal/runtimeapi"
 )
 
 const (
@@ -56,7 +55,7 @@ func reapStrangers(ctx context.Context) {
 }
 
 // startFailure says why path could not be started: Lambda's words, and then the cause that they hide.
-func startFailure(request, path string, err error) answer {
+func startFailure(request, path, errorType string, err error) answer {
 	cause := err
 	if kernel, ok := errors.AsType[*os.PathError](err); ok {
 		cause = kernel.Err
@@ -68,7 +67,7 @@ func startFailure(request, path string, err error) answer {
 			message += " (" + finding.Fix + ")"
 		}
 	}
-	return answer{payload: errorBody(runtimeapi.ErrorInvalidEntry, message), errorType: runtimeapi.ErrorInvalidEntry}
+	return answer{payload: errorBody(errorType, message), errorType: errorType}
 }
 
 // explain finds what is wrong with a program that the kernel refused.

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math"
+	"sync"
 	"time"
 
 	"github.com/serverless/open-runtime/internal/frames"
@@ -21,10 +22,86 @@ type invocation struct {
 	event    []byte
 	headers  frames.SupervisorInvoke
 	start    time.Time
-	deadline time.Time
+	deadline time.Time // as it is told
+	expires  time.Time // when it times out: the same, unless time may be held
 
 	answered chan answer   // one answer at the most, from the runtime
-	released chan struct{} // closed when the runtime asks for the next event
+	released chan struct{} // closed when the runtime asks for the next event, and so does each extension that was told
+
+	state       state // of one among several; the environment's mu holds it, as it does the next
+	runtimeDone bool  // the runtime has asked for the next event
+
+	mu     sync.Mutex
+	stream streamState
+	spans  responseSpans
+}
+
+// streamState is how far a streamed response is.
+type streamState int
+
+const (
+	streamNone streamState = iota
+	streamBegun
+	streamEnded
+)
+
+// responseSpans are the times of a response.
+type responseSpans struct {
+	begin, end time.Time
+	bytes      int64
+}
+
+func (inv *invocation) isReleased() bool {
+	select {
+	case <-inv.released:
+		return true
+	default:
+		return false
+	}
+}
+
+// beginStream says that the response comes in pieces, unless the invocation has ended.
+func (inv *invocation) beginStream(tell func()) bool {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	if inv.stream != streamNone {
+		return false
+	}
+	inv.stream = streamBegun
+	tell()
+	return true
+}
+
+// pass sends a piece, unless the invocation has ended.
+func (inv *invocation) pass(piece func()) bool {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	if inv.stream != streamBegun {
+		return false
+	}
+	piece()
+	return true
+}
+
+// endStream ends the streaming, and says whether there was any.
+func (inv *invocation) endStream() bool {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	begun := inv.stream == streamBegun
+	inv.stream = streamEnded
+	return begun
+}
+
+func (inv *invocation) responseBegins() {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	inv.spans.begin = time.Now()
+}
+
+func (inv *invocation) responseEnds(size int64) {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	inv.spans.end, inv.spans.bytes = time.Now(), size
 }
 
 // answer is what the caller gets; an errorType makes it a function error.
@@ -45,9 +122,13 @@ func newInvocation(told frames.SupervisorInvoke, event []byte, config frames.Con
 		told.ContentType = "application/json"
 	}
 	now := time.Now()
+	expires := now.Add(time.Duration(config.TimeoutMs) * time.Millisecond)
+	deadline := expires
+	if config.Attach || config.DebugPort > 0 { // nobody inside is to hurry
+		deadline = now.Add(heldTime)
+	}
 	return &invocation{
-		id: told.ID, event: event, headers: told,
-		start: now, deadline: now.Add(time.Duration(config.TimeoutMs) * time.Millisecond),
+		id: told.ID, event: event, headers: told, start: now, deadline: deadline, expires: expires,
 		answered: make(chan answer, 1), released: make(chan struct{}),
 	}
 }

@@ -22,67 +22,97 @@ import (
 // initPhase is INIT before the first invocation. When it fails, the environment is reset, and INIT runs again within the
 // first invocation, whose caller is told only if it fails again.
 func (s *supervisor) initPhase(ctx context.Context) {
-	limit := time.NewTimer(s.options.InitLimit)
-	defer limit.Stop()
+	limit, stop := s.expiry(ctx, s.options.InitLimit)
+	defer stop()
 	e := s.newEnvironment("")
-	failed := e.awaitInit(ctx, limit.C)
+	failed := e.awaitInit(ctx, limit)
+	s.memory.pause()
 	if failed == nil || ctx.Err() != nil {
 		return
 	}
-	s.logInitReport("init", e, failed)
-	s.reset()
+	s.logInitReport(e, failed)
+	s.retire(e, reasonOf(failed))
 }
 
-func (s *supervisor) logInitReport(phase string, e *environment, failed *answer) {
+func (s *supervisor) logInitReport(e *environment, failed *answer) {
 	status := "error"
 	if failed.errorType == runtimeapi.ErrorTimedOut {
 		status = "timeout"
 	}
 	e.flush()
-	s.log(frames.SourcePlatform, e.requestID(), initReportLine(time.Since(e.started), phase, status, failed.errorType))
+	s.log(frames.SourcePlatform, e.requestID(), initReportLine(time.Since(e.started), e.phase, status, failed.errorType))
 }
 
-// run takes an invocation through the environment; a failed INIT is repeated first, on the invocation's own time.
-func (s *supervisor) run(ctx context.Context, inv *invocation) frames.Report {
-	limit := time.NewTimer(time.Until(inv.deadline))
-	defer limit.Stop()
-	s.memory.begin()
-	s.mu.Lock()
-	e := s.environment
-	s.mu.Unlock()
-	report := frames.Report{Type: frames.TypeReport, ID: inv.id, Status: "success", MemorySizeMB: s.config.MemoryMB}
-	if e != nil && e.initTook > 0 {
-		report.InitDurationMs = milliseconds(e.initTook)
-		e.initTook = 0
+// expiry gives a channel that is closed when a time limit is over: never in attach mode, and not while a debugger holds it.
+func (s *supervisor) expiry(ctx context.Context, after time.Duration) (<-chan struct{}, context.CancelFunc) {
+	ctx, stop := context.WithCancel(ctx)
+	over := make(chan struct{})
+	if s.config.Attach {
+		return over, stop
 	}
-	var failed *answer
-	answered := false
-	if e != nil && e.hasEnded() { // it exited while nobody had asked for anything
-		s.reset()
+	go func() {
+		timer := time.NewTimer(after)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			close(over)
+		case <-ctx.Done():
+		}
+	}()
+	return over, stop
+}
+
+// acquire gives the environment that an invocation runs in. When there is none, INIT runs again, on the invocation's own time.
+func (s *supervisor) acquire(ctx context.Context, inv *invocation, limit <-chan struct{}, report *frames.Report) (*environment, *answer) {
+	s.acquiring.Lock()
+	defer s.acquiring.Unlock()
+	e := s.at()
+	if e != nil && e.isDead() { // a part exited while nobody had asked for anything
+		s.retire(e, reasonFailure)
 		e = nil
 	}
-	if e == nil {
-		e = s.newEnvironment(inv.id)
-		if failed = e.awaitInit(ctx, limit.C); failed != nil && ctx.Err() == nil {
-			s.logInitReport("invoke", e, failed)
+	if e != nil {
+		if e.initTook > 0 {
+			report.InitDurationMs = milliseconds(e.initTook)
+			e.initTook = 0
 		}
-		e.initTook = 0
+		return e, nil
 	}
-	if failed == nil {
-		failed, answered = s.await(ctx, e, inv, limit.C, &report)
+	e = s.newEnvironment(inv.id)
+	failed := e.awaitInit(ctx, limit)
+	s.memory.pause()
+	e.initTook = 0
+	if failed != nil && ctx.Err() == nil {
+		s.logInitReport(e, failed)
 	}
-	if failed != nil {
-		s.fail(e, inv, *failed, answered, &report)
-	}
-	took := time.Since(inv.start)
-	report.DurationMs, report.BilledDurationMs = milliseconds(took), int64(math.Ceil(milliseconds(took)))
-	report.MaxMemoryUsedMB = s.memory.end(failed == nil)
-	return report
+	return e, failed
 }
 
-// await gives the event to the runtime and waits for its answer and its next /next. It returns what the platform makes of
-// a runtime that ends or takes too long, and whether the caller was answered before that.
-func (s *supervisor) await(ctx context.Context, e *environment, inv *invocation, limit <-chan time.Time, report *frames.Report) (failed *answer, answered bool) {
+// run takes an invocation through the environment. What it gives besides the report is to be done after it: ending the
+// environment may take its extensions two seconds.
+func (s *supervisor) run(ctx context.Context, inv *invocation) (report frames.Report, after func()) {
+	after = func() {}
+	limit, stop := s.expiry(ctx, time.Until(inv.expires))
+	defer stop()
+	s.memory.begin()
+	report = frames.Report{Type: frames.TypeReport, ID: inv.id, Status: "success", MemorySizeMB: s.config.MemoryMB}
+	e, failed := s.acquire(ctx, inv, limit, &report)
+	answered := false
+	if failed == nil {
+		failed, answered = s.await(ctx, e, inv, limit, &report)
+	}
+	took := time.Since(inv.start)
+	if failed != nil {
+		after = s.fail(e, inv, *failed, answered, &report)
+	}
+	report.DurationMs, report.BilledDurationMs = milliseconds(took), int64(math.Ceil(milliseconds(took)))
+	report.MaxMemoryUsedMB = s.memory.end(failed == nil)
+	return report, after
+}
+
+// await gives the event to the runtime and waits for its answer, its next /next and that of each extension. It returns
+// what the platform makes of one that ends or takes too long, and whether the caller was answered before that.
+func (s *supervisor) await(ctx context.Context, e *environment, inv *invocation, limit <-chan struct{}, report *frames.Report) (failed *answer, answered bool) {
 	deliver := func(a answer) {
 		answered = true
 		if a.errorType != "" {
@@ -102,13 +132,13 @@ func (s *supervisor) await(ctx context.Context, e *environment, inv *invocation,
 			}
 			e.flush()
 			return nil, true
-		case <-e.ended():
+		case <-e.dead:
 			select {
 			case a := <-inv.answered: // it answered and then died: what it posted wins
 				deliver(a)
 			default:
 			}
-			a := e.exitAnswer(inv.id)
+			a := e.failureOf(inv.id)
 			return &a, answered
 		case <-limit:
 			a := timedOut(inv.id, s.config.TimeoutMs)
@@ -119,17 +149,26 @@ func (s *supervisor) await(ctx context.Context, e *environment, inv *invocation,
 	}
 }
 
-// fail ends the environment and tells the caller, if it was not answered.
-func (s *supervisor) fail(e *environment, inv *invocation, failed answer, answered bool, report *frames.Report) {
+// fail tells the caller, if it was not answered, and gives what ends the environment. One that takes several invocations
+// at once outlives the time limit of one of them.
+func (s *supervisor) fail(e *environment, inv *invocation, failed answer, answered bool, report *frames.Report) (after func()) {
 	timeout := failed.errorType == runtimeapi.ErrorTimedOut
-	s.reset()
+	after = func() { s.retire(e, reasonOf(&failed)) }
+	switch {
+	case timeout && e.crowd != nil && e.isReady():
+		e.timedOut(inv)
+		after = func() {}
+	case !e.hasExtensions():
+		after()
+	}
+	e.flush()
+	if !answered {
+		s.answer(inv, failed)
+	}
 	if timeout {
 		text := fmt.Sprintf("%s %s Task timed out after %.2f seconds", time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), inv.id, float64(s.config.TimeoutMs)/1000)
 		s.log(frames.SourcePlatform, inv.id, text)
 		s.log(frames.SourcePlatform, inv.id, "")
-	}
-	if !answered {
-		s.answer(inv, failed)
 	}
 	if report.Status == "success" || timeout {
 		report.Status, report.ErrorType = "error", failed.errorType
@@ -137,6 +176,7 @@ func (s *supervisor) fail(e *environment, inv *invocation, failed answer, answer
 			report.Status = "timeout"
 		}
 	}
+	return after
 }
 
 func timedOut(id string, timeoutMs int64) answer {
@@ -144,37 +184,21 @@ func timedOut(id string, timeoutMs int64) answer {
 	return answer{payload: errorBody(runtimeapi.ErrorTimedOut, message), errorType: runtimeapi.ErrorTimedOut}
 }
 
-// terminate gives the environment at work the time to end by itself.
-func (s *supervisor) terminate() {
-	s.mu.Lock()
-	e := s.environment
-	s.mu.Unlock()
-	if e != nil {
-		e.terminate()
-	}
-}
-
-// reset ends the environment and everything that it started; /tmp stays. The next invocation begins with INIT.
-func (s *supervisor) reset() {
-	s.mu.Lock()
-	e := s.environment
-	s.environment = nil
-	s.mu.Unlock()
-	if e != nil {
-		e.end()
-	}
-}
-
-// killAll ends every process of the sandbox but this one. Process 1 sees them all; in a test the supervisor is not it, and
-// ends what it inherited.
+// killAll ends every process of the sandbox but this one.
 func killAll() {
+	signalAll(syscall.SIGKILL)
+	process.KillOrphans(nil)
+}
+
+// signalAll signals every process of the sandbox but this one. Process 1 sees them all; in a test the supervisor is not it,
+// and signals what it inherited.
+func signalAll(signal syscall.Signal) {
 	if os.Getpid() == 1 {
-		_ = syscall.Kill(-1, syscall.SIGKILL) // ESRCH: there is none
+		_ = syscall.Kill(-1, signal) // ESRCH: there is none
 	}
 	for _, pid := range process.Descendants(os.Getpid()) {
-		_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended since
+		_ = syscall.Kill(pid, signal) // it may have ended since
 	}
-	process.KillOrphans(nil)
 }
 
 // entrypoint finds what Lambda would start.

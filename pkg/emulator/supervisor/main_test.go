@@ -5,6 +5,7 @@ package supervisor_test
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -14,6 +15,10 @@ import (
 
 // TestMain is also the runtime of the functions under test: their bootstrap is a link to this program.
 func TestMain(m *testing.M) {
+	if filepath.Base(filepath.Dir(os.Args[0])) == "extensions" {
+		beExtension(filepath.Base(os.Args[0]))
+		return
+	}
 	if os.Getenv(envRuntime) != "" {
 		beRuntime()
 		return

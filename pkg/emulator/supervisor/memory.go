@@ -21,20 +21,30 @@ const sampleEvery = 100 * time.Millisecond
 
 // meter watches one sandbox.
 type meter struct {
-	limit int64 // bytes
-
 	mu     sync.Mutex
+	limit  int64 // bytes
 	peak   int64 // since the environment began
-	active bool  // INIT or an invocation is under way
+	active int   // how many INITs and invocations are under way
 }
 
-func newMeter(limitMB int) *meter { return &meter{limit: int64(limitMB) << 20} }
+func (m *meter) setLimit(megabytes int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.limit = int64(megabytes) << 20
+}
 
-// begin turns sampling on.
+// begin turns sampling on, for each begin until its end.
 func (m *meter) begin() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.active = true
+	m.active++
+}
+
+// pause turns it off; the maximum stays.
+func (m *meter) pause() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.active--
 }
 
 // end turns it off and gives the maximum so far in MB. alive says whether there is something left to sample.
@@ -44,7 +54,7 @@ func (m *meter) end(alive bool) int {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.active = false
+	m.active--
 	peak := m.peak
 	if !alive {
 		m.peak = 0 // the next environment begins anew
@@ -70,9 +80,9 @@ func (m *meter) watch(ctx context.Context, over func()) {
 		case <-ticker.C:
 		}
 		m.mu.Lock()
-		active := m.active
+		active, limit := m.active > 0, m.limit
 		m.mu.Unlock()
-		if active && m.sample() > m.limit && m.limit > 0 {
+		if active && m.sample() > limit && limit > 0 {
 			over()
 		}
 	}

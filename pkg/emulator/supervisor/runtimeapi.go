@@ -5,13 +5,11 @@ package supervisor
 // The Runtime API, as AWS's page has it: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 
 import (
-	"encoding/base64"
+	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 
 	"github.com/serverless/open-runtime/internal/runtimeapi"
 )
@@ -26,6 +24,8 @@ func (s *supervisor) routes() http.Handler {
 	mux.HandleFunc("POST "+runtimeapi.PathInitError, s.initErrorPosted)
 	mux.HandleFunc("POST "+runtimeapi.PathRegister, s.registerExtension)
 	mux.HandleFunc("GET "+runtimeapi.PathExtensionNext, s.nextExtensionEvent)
+	mux.HandleFunc("POST "+runtimeapi.PathExtensionInitError, s.extensionInitError)
+	mux.HandleFunc("POST "+runtimeapi.PathExtensionExitError, s.extensionExitError)
 	return bareMethodErrors(mux)
 }
 
@@ -66,6 +66,7 @@ var (
 	errInvalidRequestID = apiError{http.StatusBadRequest, "Invalid request ID", "InvalidRequestID"}
 	errInvalidMode      = apiError{http.StatusBadRequest, "Invalid function response mode", "InvalidFunctionResponseMode"}
 	errTruncated        = apiError{http.StatusBadRequest, "HTTP request detected as truncated", "TruncatedHTTPRequest"}
+	errLate             = apiError{http.StatusGone, "Invoke timeout", "InvokeTimeout"}
 	errTooLarge         = apiError{http.StatusRequestEntityTooLarge, fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", runtimeapi.MaxResponse), "RequestEntityTooLarge"}
 )
 
@@ -101,37 +102,32 @@ func (s *supervisor) ping(w http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(w, "pong")
 }
 
-// at gives the environment at work; between two of them nobody has a right to ask.
-func (s *supervisor) at(w http.ResponseWriter) *environment {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.environment == nil {
+// asked gives the environment at work; between two of them nobody has a right to ask.
+func (s *supervisor) asked(w http.ResponseWriter) *environment {
+	e := s.at()
+	if e == nil {
 		http.Error(w, nonRecoverable, http.StatusInternalServerError)
 	}
-	return s.environment
+	return e
 }
 
 // next blocks until there is an event. A runtime that asks again while it works on one gets the same event again.
 func (s *supervisor) next(w http.ResponseWriter, r *http.Request) {
-	e := s.at(w)
+	e := s.asked(w)
 	if e == nil {
 		return
 	}
-	o, refused := e.askNext()
-	if refused != nil {
+	inv, refused := e.await(r.Context())
+	switch {
+	case refused != nil:
 		refused.write(w)
 		return
-	}
-	select {
-	case <-o.made:
-	case <-e.gone:
+	case inv == nil && r.Context().Err() == nil:
 		http.Error(w, nonRecoverable, http.StatusInternalServerError)
 		return
-	case <-r.Context().Done():
+	case inv == nil:
 		return
 	}
-	inv := o.inv
-	e.hand(inv)
 	for _, pair := range inv.header() {
 		if pair[1] != "" {
 			w.Header()[http.CanonicalHeaderKey(pair[0])] = []string{pair[1]}
@@ -139,6 +135,25 @@ func (s *supervisor) next(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Length", fmt.Sprint(len(inv.event)))
 	_, _ = w.Write(inv.event) // a runtime that hung up is seen by its exit, or by the deadline
+}
+
+// await waits for an invocation: nil when the environment ends, or ctx.
+func (e *environment) await(ctx context.Context) (*invocation, *apiError) {
+	if e.crowd != nil {
+		return e.awaitOneOfMany(ctx)
+	}
+	o, refused := e.askNext()
+	if refused != nil {
+		return nil, refused
+	}
+	select {
+	case <-o.made:
+		e.hand(o.inv)
+		return o.inv, nil
+	case <-e.gone:
+	case <-ctx.Done():
+	}
+	return nil, nil
 }
 
 // askNext moves the runtime to Ready: INIT is over, or the last invocation is.
@@ -153,7 +168,9 @@ func (e *environment) askNext() (*offer, *apiError) {
 		e.state = stateReady
 		last := e.current
 		e.current, e.offered = nil, newOffer()
-		close(last.released)
+		last.runtimeDone = true
+		e.last = last
+		e.settle(last)
 	case stateReady, stateRunning:
 	default:
 		err := transition(e.state, stateReady)
@@ -175,6 +192,9 @@ func (e *environment) hand(inv *invocation) {
 func (e *environment) begin(id string, to state) (*invocation, *apiError) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.crowd != nil {
+		return e.crowd.begin(id, to)
+	}
 	if e.current == nil || e.current.id != id || e.state == stateReady {
 		return nil, &errInvalidRequestID
 	}
@@ -189,102 +209,18 @@ func (e *environment) begin(id string, to state) (*invocation, *apiError) {
 // finish gives the caller its answer; the runtime may ask for the next event.
 func (e *environment) finish(inv *invocation, a answer) {
 	e.mu.Lock()
-	e.state = stateResponseSent
+	if e.crowd != nil {
+		e.crowd.finish(inv)
+	} else {
+		e.state = stateResponseSent
+	}
 	e.mu.Unlock()
 	inv.answered <- a
 }
 
-// response takes a response, buffered or streamed.
-func (s *supervisor) response(w http.ResponseWriter, r *http.Request) {
-	e := s.at(w)
-	if e == nil {
-		return
-	}
-	inv, refused := e.begin(r.PathValue("id"), stateResponse)
-	if refused != nil {
-		refused.write(w)
-		return
-	}
-	mode := r.Header.Get(runtimeapi.HeaderResponseMode)
-	if mode != "" && !strings.EqualFold(mode, runtimeapi.ResponseModeStreaming) {
-		e.finish(inv, answer{payload: errorBody(runtimeapi.ErrorInvalidMode, "Invalid response mode header: "+mode), errorType: runtimeapi.ErrorInvalidMode})
-		errInvalidMode.write(w)
-		return
-	}
-	body, size, err := readBody(r)
-	switch {
-	case err != nil:
-		e.finish(inv, answer{payload: errorBody(runtimeapi.ErrorTruncated, "The response ended before it was whole"), errorType: runtimeapi.ErrorTruncated})
-		errTruncated.write(w)
-	case size > runtimeapi.MaxResponse:
-		message := runtimeapi.TooLarge(size)
-		e.finish(inv, answer{payload: errorBody(runtimeapi.ErrorResponseTooLarge, message), errorType: runtimeapi.ErrorResponseTooLarge})
-		errTooLarge.write(w)
-	default:
-		e.finish(inv, streamedError(r, answer{payload: body, contentType: bounded(r.Header, "Content-Type")}))
-		accepted(w)
-	}
-}
-
-// streamedError makes an error of a stream whose trailers say that it failed in the middle.
-// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html#runtimes-custom-response-streaming
-func streamedError(r *http.Request, a answer) answer {
-	if a.errorType = bounded(r.Trailer, runtimeapi.HeaderErrorType); a.errorType == "" {
-		return a
-	}
-	body, err := base64.StdEncoding.DecodeString(r.Trailer.Get(runtimeapi.HeaderErrorBody))
-	if err != nil || len(body) == 0 {
-		body = errorBody(a.errorType, "The response ended with an error that says nothing")
-	}
-	a.payload, a.contentType = body, "application/json"
-	return a
-}
-
-// bounded gives a header that goes on to the host, in a header of its own. One that goes on for ever counts as none.
-func bounded(h http.Header, name string) string {
-	value := h.Get(name)
-	if len(value) > longestWord {
-		return ""
-	}
-	return value
-}
-
-// mostDrained is how much of a response that is too large is read on, so that its sender hears the answer.
-const mostDrained = 64 * 1024 * 1024
-
-// readBody reads at most what Lambda allows. size is what was sent, as far as it was read.
-func readBody(r *http.Request) (body []byte, size int64, err error) {
-	body, err = io.ReadAll(io.LimitReader(r.Body, runtimeapi.MaxResponse+1))
-	size = int64(len(body))
-	if err != nil || size <= runtimeapi.MaxResponse {
-		return body, size, err
-	}
-	rest, err := io.Copy(io.Discard, io.LimitReader(r.Body, mostDrained))
-	size = max(size+rest, r.ContentLength)
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		err = nil // it is too large already
-	}
-	return nil, size, err
-}
-
-// invocationError takes the function's error.
-func (s *supervisor) invocationError(w http.ResponseWriter, r *http.Request) {
-	e := s.at(w)
-	if e == nil {
-		return
-	}
-	inv, refused := e.begin(r.PathValue("id"), stateErrorResponse)
-	if refused != nil {
-		refused.write(w)
-		return
-	}
-	e.finish(inv, readError(r, runtimeapi.ErrorFunctionUnknown))
-	accepted(w)
-}
-
 // initErrorPosted takes the error of an INIT; it is legal before the first /next only.
 func (s *supervisor) initErrorPosted(w http.ResponseWriter, r *http.Request) {
-	e := s.at(w)
+	e := s.asked(w)
 	if e == nil {
 		return
 	}
@@ -301,35 +237,4 @@ func (s *supervisor) initErrorPosted(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	accepted(w)
-}
-
-// readError reads an error document; it goes to the caller byte for byte, but for an X-Ray cause in it.
-func readError(r *http.Request, unknown string) answer {
-	body, size, err := readBody(r)
-	if err != nil {
-		return answer{payload: errorBody(unknown, "The error document ended before it was whole"), errorType: unknown}
-	}
-	reported := runtimeapi.HeaderType(bounded(r.Header, runtimeapi.HeaderErrorType), unknown)
-	if size > runtimeapi.MaxResponse { // whoever caused it still learns which error it was
-		message := fmt.Sprintf("Error document size (%d bytes) exceeded maximum allowed payload size (%d bytes).", size, runtimeapi.MaxResponse)
-		body = errorBody(reported, message)
-	}
-	if r.Header.Get("Content-Type") == runtimeapi.ContentTypeErrorCause {
-		body = withoutCause(body)
-	}
-	return answer{payload: body, contentType: "application/json", errorType: reported}
-}
-
-// withoutCause strips errorCause, which is for X-Ray and not for the caller.
-func withoutCause(document []byte) []byte {
-	var fields map[string]json.RawMessage
-	if json.Unmarshal(document, &fields) != nil {
-		return document
-	}
-	delete(fields, "errorCause")
-	stripped, err := json.Marshal(fields)
-	if err != nil {
-		return document
-	}
-	return stripped
 }

@@ -9,6 +9,7 @@
 package supervisor
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -34,6 +35,8 @@ type Options struct {
 	Task, Opt, Runtime string
 
 	InitLimit time.Duration // of the INIT phase; 0 for Lambda's 10 s
+
+	StreamBurst, StreamRate int64 // bytes of a stream at once, and a second after that; 0 for Lambda's
 }
 
 // supervisor is one sandbox's life.
@@ -44,7 +47,11 @@ type supervisor struct {
 	api     string // host:port
 
 	mu          sync.Mutex
-	environment *environment // the runtime at work; nil after a failure, until the next invocation
+	environment *environment // what is at work; nil after a failure, until the next invocation
+
+	acquiring sync.Mutex // INIT is repeated by one invocation, the others wait
+	frozen    sync.Mutex
+	isFrozen  bool
 
 	memory *meter
 }
@@ -53,7 +60,7 @@ type supervisor struct {
 // nothing that it started is alive.
 func Run(ctx context.Context, o Options) error {
 	o.setDefaults()
-	s := &supervisor{options: o, out: frames.NewWriter(o.Out)}
+	s := &supervisor{options: o, out: frames.NewWriter(o.Out), memory: &meter{}}
 	in := frames.NewReader(o.In, frames.MaxSupervisorPayload)
 	if err := s.greet(in); err != nil {
 		return s.fault(err)
@@ -74,8 +81,7 @@ func Run(ctx context.Context, o Options) error {
 	if err := process.Subreap(); err != nil {
 		return s.fault(err)
 	}
-	ready := frames.SupervisorReady{Type: frames.TypeReady, Version: frames.Version, API: s.api}
-	if err := s.out.Write(ready, nil); err != nil {
+	if err := s.ready(); err != nil {
 		return fmt.Errorf("telling the host that the sandbox is ready: %w", err)
 	}
 	return s.live(ctx, in)
@@ -90,9 +96,8 @@ func (o *Options) setDefaults() {
 			*path.at = path.standard
 		}
 	}
-	if o.InitLimit == 0 {
-		o.InitLimit = initLimit
-	}
+	o.InitLimit = cmp.Or(o.InitLimit, initLimit)
+	o.StreamBurst, o.StreamRate = cmp.Or(o.StreamBurst, streamBurst), cmp.Or(o.StreamRate, streamRate)
 }
 
 // greet reads hello and the configuration in it.
@@ -108,11 +113,23 @@ func (s *supervisor) greet(in *frames.Reader) error {
 	if f.Type != frames.TypeHello || len(hello.Versions) == 0 || hello.Versions[0] != frames.Version {
 		return fmt.Errorf("the host says %s, versions %v, in place of hello, version %d", f.Type, hello.Versions, frames.Version)
 	}
-	if err := json.Unmarshal(f.Payload, &s.config); err != nil {
+	return s.configure(f.Payload)
+}
+
+// configure takes the function's configuration.
+func (s *supervisor) configure(data []byte) error {
+	var config frames.Config
+	if err := json.Unmarshal(data, &config); err != nil {
 		return fmt.Errorf("reading the function's configuration: %w", err)
 	}
-	s.memory = newMeter(s.config.MemoryMB)
+	s.config = config
+	s.memory.setLimit(config.MemoryMB)
 	return nil
+}
+
+// ready tells the host that INIT begins.
+func (s *supervisor) ready() error {
+	return s.out.Write(frames.SupervisorReady{Type: frames.TypeReady, Version: frames.Version, API: s.api}, nil)
 }
 
 // fault tells the host why the sandbox can't go on.
@@ -121,17 +138,17 @@ func (s *supervisor) fault(err error) error {
 	return err
 }
 
-// live runs INIT and then one invocation after another, until the host ends it.
+// live runs INIT and then what the host hands over, until the host ends it.
 func (s *supervisor) live(ctx context.Context, in *frames.Reader) error {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	invocations := make(chan frames.Frame)
+	told := make(chan frames.Frame)
 	var reading error
 	var ordered atomic.Bool // the host said shutdown
 	go func() {
 		defer end()
-		reading = s.read(ctx, in, invocations, &ordered)
-		close(invocations)
+		reading = s.read(ctx, in, told, &ordered)
+		close(told)
 	}()
 	reaping := make(chan struct{})
 	go func() { defer close(reaping); reapStrangers(ctx) }()
@@ -139,26 +156,24 @@ func (s *supervisor) live(ctx context.Context, in *frames.Reader) error {
 	go func() { defer close(watching); s.memory.watch(ctx, s.overLimit) }()
 
 	s.initPhase(ctx)
-	for f := range invocations {
-		if err := s.serve(ctx, f); err != nil {
-			end()
-			break
+	err := s.work(ctx, told)
+	if e := s.at(); e != nil {
+		why := reasonKill
+		if ordered.Load() {
+			why = reasonSpindown
 		}
+		s.retire(e, why)
 	}
-	if ordered.Load() {
-		s.terminate()
-	}
-	s.reset()
 	end()
 	<-watching
 	<-reaping
-	for range invocations { // the reader may still hold one
+	for range told { // the reader may still hold one
 	}
-	return reading
+	return errors.Join(reading, err)
 }
 
-// read passes invocations on until the host says shutdown, which is the end in order, or nothing more.
-func (s *supervisor) read(ctx context.Context, in *frames.Reader, invocations chan<- frames.Frame, ordered *atomic.Bool) error {
+// read passes on what the host says until it says shutdown, which is the end in order, or nothing more.
+func (s *supervisor) read(ctx context.Context, in *frames.Reader, told chan<- frames.Frame, ordered *atomic.Bool) error {
 	for {
 		f, err := in.Read()
 		switch {
@@ -169,15 +184,52 @@ func (s *supervisor) read(ctx context.Context, in *frames.Reader, invocations ch
 		case f.Type == frames.TypeShutdown:
 			ordered.Store(true)
 			return nil
-		case f.Type != frames.TypeInvoke:
+		case f.Type != frames.TypeInvoke && f.Type != frames.TypeReset:
 			return s.fault(fmt.Errorf("the host sent a frame of unknown type %q", f.Type))
 		}
 		select {
-		case invocations <- f:
+		case told <- f:
 		case <-ctx.Done():
 			return nil
 		}
 	}
+}
+
+// work runs one invocation after another, or as many at once as the environment takes.
+func (s *supervisor) work(ctx context.Context, told <-chan frames.Frame) error {
+	var under sync.WaitGroup
+	defer under.Wait()
+	for f := range told {
+		var err error
+		switch {
+		case f.Type == frames.TypeReset:
+			under.Wait()
+			err = s.begin(ctx, f.Payload)
+		case s.config.Concurrency > 0:
+			under.Go(func() { _ = s.serve(ctx, f) }) // a host that is gone ends ctx too
+		default:
+			err = s.serve(ctx, f)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// begin ends the environment in order and begins INIT with another configuration.
+func (s *supervisor) begin(ctx context.Context, config []byte) error {
+	if e := s.at(); e != nil {
+		s.retire(e, reasonSpindown)
+	}
+	if err := s.configure(config); err != nil {
+		return s.fault(err)
+	}
+	if err := s.ready(); err != nil {
+		return err
+	}
+	s.initPhase(ctx)
+	return nil
 }
 
 // serve runs one invocation from frame to report.
@@ -186,28 +238,32 @@ func (s *supervisor) serve(ctx context.Context, f frames.Frame) error {
 	if err := f.Decode(&told); err != nil {
 		return s.fault(err)
 	}
+	s.thaw()
 	inv := newInvocation(told, f.Payload, s.config)
 	s.log(frames.SourcePlatform, inv.id, "START RequestId: "+inv.id+" Version: "+s.config.FunctionVersion)
-	report := s.run(ctx, inv)
+	report, after := s.run(ctx, inv)
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return nil
 	}
+	defer after()
 	s.log(frames.SourcePlatform, inv.id, "END RequestId: "+inv.id)
 	s.log(frames.SourcePlatform, inv.id, reportLine(report))
+	s.freeze()
 	return s.out.Write(report, nil)
 }
 
-// answer sends the caller of the Invoke API its answer.
+// answer sends the caller of the Invoke API its answer, or the end of one that was streamed.
 func (s *supervisor) answer(inv *invocation, a answer) {
+	if inv.endStream() {
+		_ = s.out.Write(frames.SupervisorEnd{Type: frames.TypeEnd, ID: inv.id, ErrorType: a.errorType}, a.payload)
+		return
+	}
 	header := frames.SupervisorAnswer{Type: frames.TypeResult, ID: inv.id, ErrorType: a.errorType, ContentType: a.contentType}
 	if a.errorType != "" {
 		header.Type = frames.TypeError
 	}
-	if a.payload == nil {
-		a.payload = []byte{}
-	}
 	// A host that is gone closed stdin too: the reader ends the sandbox.
-	_ = s.out.Write(header, a.payload)
+	_ = s.out.Write(header, nonNil(a.payload))
 }
 
 // log sends a line of the log; request is "" during INIT.
@@ -215,12 +271,16 @@ func (s *supervisor) log(source, request, line string) {
 	_ = s.out.Write(frames.Log{Type: frames.TypeLog, Source: source, RequestID: request}, []byte(line))
 }
 
+// at gives the environment at work, nil when there is none.
+func (s *supervisor) at() *environment {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.environment
+}
+
 // overLimit is called by the memory meter.
 func (s *supervisor) overLimit() {
-	s.mu.Lock()
-	e := s.environment
-	s.mu.Unlock()
-	if e != nil {
+	if e := s.at(); e != nil {
 		e.outOfMemory()
 	}
 }

@@ -37,6 +37,10 @@ func (s *supervisor) runtimeEnvironment() []string {
 			env["AWS_LAMBDA_EXEC_WRAPPER"] = s.options.Opt + "/bootstrap"
 		}
 	}
+	if s.config.Concurrency > 0 {
+		env["AWS_LAMBDA_MAX_CONCURRENCY"] = fmt.Sprint(s.config.Concurrency)
+		env["AWS_LAMBDA_INITIALIZATION_TYPE"] = "lambda-managed-instances"
+	}
 	if s.config.Trace {
 		env["SOR_TRACE"] = "fd:3"
 	}
