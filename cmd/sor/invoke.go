@@ -228,9 +228,6 @@ func (w *workspace) tellStaged(opt, task staged) {
 	for _, name := range task.Mended {
 		w.warn("%s is executable in the sandbox; here it is not, and zip would keep that: chmod +x it", name)
 	}
-	for _, name := range extensionsIn(opt.Dir) {
-		w.warn("extensions/%s is not started here: the local Lambda knows internal extensions alone; Lambda starts it", name)
-	}
 	if total := opt.Size + task.Size; total > layer.MaxUnzipped {
 		w.warn("code and layers have %d bytes unzipped; Lambda allows %d [%s]", total, int64(layer.MaxUnzipped), layer.RuleSize)
 	}
@@ -240,22 +237,6 @@ func (w *workspace) tellStaged(opt, task staged) {
 func hasBootstrap(dir string) bool {
 	info, err := os.Stat(filepath.Join(dir, "bootstrap"))
 	return dir != "" && err == nil && !info.IsDir()
-}
-
-// extensionsIn lists the files that Lambda would start as extensions.
-// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html
-func extensionsIn(opt string) []string {
-	entries, err := os.ReadDir(filepath.Join(opt, "extensions"))
-	if opt == "" || err != nil {
-		return nil
-	}
-	var names []string
-	for _, entry := range entries {
-		if !entry.IsDir() {
-			names = append(names, entry.Name())
-		}
-	}
-	return names
 }
 
 // hereOnly has a function that is deployed on another architecture run on this machine's, and says so. A built layer is
