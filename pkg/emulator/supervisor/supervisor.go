@@ -54,6 +54,9 @@ type supervisor struct {
 	isFrozen  bool
 
 	memory *meter
+
+	records   atomic.Bool  // the host wants a record of the APIs
+	exchanges atomic.Int64 // recorded so far
 }
 
 // Run greets the host, begins INIT and serves invocations until the host says shutdown or closes In. When it returns,
@@ -70,7 +73,7 @@ func Run(ctx context.Context, o Options) error {
 		return s.fault(fmt.Errorf("listening for the Runtime API: %w", err))
 	}
 	s.api = listener.Addr().String()
-	server := &http.Server{Handler: s.routes()} // no timeouts: /next may wait for ever
+	server := &http.Server{Handler: s.recorded(s.routes())} // no timeouts: /next may wait for ever
 	serving := make(chan struct{})
 	go func() {
 		defer close(serving)
@@ -124,6 +127,7 @@ func (s *supervisor) configure(data []byte) error {
 	}
 	s.config = config
 	s.memory.setLimit(config.MemoryMB)
+	s.records.Store(config.Record)
 	return nil
 }
 
