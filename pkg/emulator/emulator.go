@@ -110,7 +110,7 @@ func (e *Emulator) handshake(in *frames.Reader) error {
 }
 
 func (e *Emulator) configuration() ([]byte, error) {
-	config := e.options.Config
+	config := e.Config()
 	config.Facts = e.instance.Facts()
 	data, err := json.Marshal(config)
 	if err != nil {
@@ -134,21 +134,30 @@ func (e *Emulator) finish(inv *Invocation, report frames.Report, err error) {
 	delete(e.pending, inv.id)
 	e.mu.Unlock()
 	if under {
-		inv.finish(report, err)
 		e.turns <- struct{}{}
+		inv.finish(report, err)
 	}
 }
 
 // Config is that of the function, as the supervisor was told.
-func (e *Emulator) Config() frames.Config { return e.options.Config }
+func (e *Emulator) Config() frames.Config {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.options.Config
+}
 
 // Begin hands over an event, when it is its turn. The invocation goes on when ctx ends later. An error means that the
 // sandbox could not be asked, or ended.
 func (e *Emulator) Begin(ctx context.Context, told frames.SupervisorInvoke, event []byte) (*Invocation, error) {
+	return e.begin(ctx, told, event, func() {})
+}
+
+// begin calls after when the invocation has ended, before anyone hears of that.
+func (e *Emulator) begin(ctx context.Context, told frames.SupervisorInvoke, event []byte, after func()) (*Invocation, error) {
 	if err := e.awaitTurn(ctx); err != nil {
 		return nil, err
 	}
-	inv := newInvocation(told)
+	inv := newInvocation(told, after)
 	e.mu.Lock()
 	e.pending[inv.id] = inv
 	e.mu.Unlock()
@@ -217,7 +226,9 @@ func (e *Emulator) Reset(ctx context.Context, config frames.Config) error {
 		}
 		defer func() { e.turns <- struct{}{} }()
 	}
+	e.mu.Lock()
 	e.options.Config = config
+	e.mu.Unlock()
 	data, err := e.configuration()
 	if err != nil {
 		return err
@@ -248,6 +259,16 @@ func (e *Emulator) ended() error {
 		return ErrSandboxEnded
 	}
 	return fmt.Errorf("%w: %w", ErrSandboxEnded, cause)
+}
+
+// hasEnded says whether the sandbox is gone.
+func (e *Emulator) hasEnded() bool {
+	select {
+	case <-e.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // Facts are what is known of the sandbox.

@@ -13,7 +13,8 @@ import (
 // An Invocation is one that was handed to a sandbox.
 type Invocation struct {
 	id       string
-	streamed bool // whoever asked takes the stream itself
+	streamed bool   // whoever asked takes the stream itself
+	after    func() // called when it has ended, before anyone hears of that
 
 	answered chan struct{} // closed when the runtime answered, or began to stream
 	done     chan struct{} // closed when there is a report, or there will be none
@@ -59,9 +60,9 @@ func (e *StreamError) Error() string {
 	return fmt.Sprintf("the response ended in mid-stream with an error of type %s", e.Type)
 }
 
-func newInvocation(told frames.SupervisorInvoke) *Invocation {
+func newInvocation(told frames.SupervisorInvoke, after func()) *Invocation {
 	return &Invocation{
-		id: told.ID, streamed: told.Streamed, result: Result{RequestID: told.ID}, stream: newStream(),
+		id: told.ID, after: after, streamed: told.Streamed, result: Result{RequestID: told.ID}, stream: newStream(),
 		answered: make(chan struct{}), done: make(chan struct{}),
 	}
 }
@@ -142,6 +143,7 @@ func (i *Invocation) finish(report frames.Report, err error) {
 		i.stream.end(err)
 	}
 	i.stream.end(nil) // a stream without an end has one all the same
+	i.after()
 	close(i.done)
 }
 

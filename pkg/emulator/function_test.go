@@ -1,0 +1,294 @@
+package emulator_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/serverless/open-runtime/internal/frames"
+	"github.com/serverless/open-runtime/pkg/emulator"
+)
+
+func begin(t *testing.T, f *emulator.Function, id, event string) *emulator.Invocation {
+	t.Helper()
+	inv, err := f.Begin(t.Context(), frames.SupervisorInvoke{ID: id}, []byte(event))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return inv
+}
+
+func answer(t *testing.T, inv *emulator.Invocation, want string) {
+	t.Helper()
+	result, err := inv.Result(t.Context())
+	if err != nil || string(result.Payload) != want {
+		t.Errorf("got %+v, %v, want %s", result, err, want)
+	}
+}
+
+// gate holds invocations until it is opened.
+type gate struct{ entered, open chan struct{} }
+
+func newGate() gate { return gate{make(chan struct{}, 100), make(chan struct{})} }
+
+func (g gate) work(b *box, inv frames.SupervisorInvoke, event []byte) {
+	g.entered <- struct{}{}
+	select {
+	case <-g.open:
+	case <-b.dead.Done():
+	}
+	echo(b, inv, event)
+}
+
+// One after another they share a sandbox; at once each has its own.
+func TestFunctionGrows(t *testing.T) {
+	s := &scripted{work: echo}
+	f := function(t, s)
+	for i := range 5 {
+		answer(t, begin(t, f, fmt.Sprint(i), "1"), "1")
+	}
+	if started, _, _, _ := s.count(); started != 1 {
+		t.Errorf("%d sandboxes for one caller", started)
+	}
+	g := newGate()
+	s = &scripted{work: g.work}
+	f = function(t, s)
+	var under []*emulator.Invocation
+	for i := range 4 {
+		under = append(under, begin(t, f, fmt.Sprint(i), fmt.Sprint(i)))
+	}
+	close(g.open)
+	for i, inv := range under {
+		answer(t, inv, fmt.Sprint(i))
+	}
+	if _, most, _, _ := s.count(); most != 4 {
+		t.Errorf("%d sandboxes for four callers", most)
+	}
+}
+
+// With several invocations in one environment, that is filled first.
+func TestFunctionFills(t *testing.T) {
+	g := newGate()
+	s := &scripted{work: g.work}
+	f := function(t, s, func(o *emulator.FunctionOptions) { o.Config.Concurrency = 3 })
+	var under []*emulator.Invocation
+	for i := range 4 {
+		under = append(under, begin(t, f, fmt.Sprint(i), "1"))
+	}
+	if started, _, _, _ := s.count(); started != 2 {
+		t.Errorf("%d sandboxes for four at three each", started)
+	}
+	close(g.open)
+	for _, inv := range under {
+		answer(t, inv, "1")
+	}
+}
+
+func TestReservedConcurrency(t *testing.T) {
+	g := newGate()
+	f := function(t, &scripted{work: g.work}, func(o *emulator.FunctionOptions) { o.Reserved = 2 })
+	first, second := begin(t, f, "1", "1"), begin(t, f, "2", "2")
+	if _, err := f.Begin(t.Context(), frames.SupervisorInvoke{ID: "3"}, nil); !errors.Is(err, emulator.ErrThrottled) {
+		t.Errorf("got %v", err)
+	}
+	close(g.open)
+	answer(t, first, "1")
+	answer(t, second, "2")
+}
+
+// Where the machine has no more sandboxes, an invocation waits; who gives up waiting has had none.
+func TestFunctionWaits(t *testing.T) {
+	g := newGate()
+	s := &scripted{work: g.work}
+	f := function(t, s, func(o *emulator.FunctionOptions) { o.Sandboxes = 1 })
+	first := begin(t, f, "1", "1")
+	<-g.entered
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := f.Begin(ctx, frames.SupervisorInvoke{ID: "2"}, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	var waiting sync.WaitGroup
+	waiting.Go(func() {
+		inv, err := f.Begin(t.Context(), frames.SupervisorInvoke{ID: "3"}, []byte("3"))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		answer(t, inv, "3")
+	})
+	close(g.open)
+	answer(t, first, "1")
+	waiting.Wait()
+	if started, _, _, _ := s.count(); started != 1 {
+		t.Errorf("%d sandboxes were started", started)
+	}
+}
+
+func TestIdleSpindown(t *testing.T) {
+	s := &scripted{work: echo}
+	f := function(t, s, func(o *emulator.FunctionOptions) { o.Idle = 20 * time.Millisecond })
+	answer(t, begin(t, f, "1", "1"), "1")
+	eventually(t, func() bool { _, _, live, _ := s.count(); return live == 0 })
+	answer(t, begin(t, f, "2", "2"), "2")
+}
+
+// eventually polls; what it waits for has no channel.
+func eventually(t *testing.T, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	limit := time.After(20 * time.Second)
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-limit:
+			t.Fatal("it never came")
+		}
+	}
+}
+
+// A sandbox that dies fails the invocations in it; one that died idle is replaced, and nobody hears of it.
+func TestSandboxesThatDie(t *testing.T) {
+	s := &scripted{work: func(b *box, inv frames.SupervisorInvoke, event []byte) {
+		if string(event) == "die" {
+			b.die()
+			return
+		}
+		echo(b, inv, event)
+		if string(event) == "answer and die" {
+			b.die()
+		}
+	}}
+	f := function(t, s)
+	if _, err := begin(t, f, "1", "die").Result(t.Context()); !errors.Is(err, emulator.ErrSandboxEnded) {
+		t.Errorf("got %v", err)
+	}
+	for i := range 20 {
+		answer(t, begin(t, f, fmt.Sprint("a", i), "answer and die"), "answer and die")
+		eventually(t, func() bool { _, _, live, _ := s.count(); return live == 0 })
+		answer(t, begin(t, f, fmt.Sprint("b", i), "2"), "2")
+	}
+}
+
+// A sandbox that can't be started is told to who wanted it; the next one tries again.
+func TestSandboxesThatDoNotStart(t *testing.T) {
+	broken := errors.New("no room")
+	f := function(t, &scripted{work: echo, fails: func(started int) error {
+		if started == 1 {
+			return broken
+		}
+		return nil
+	}})
+	if _, err := f.Begin(t.Context(), frames.SupervisorInvoke{ID: "1"}, nil); !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+	answer(t, begin(t, f, "2", "2"), "2")
+}
+
+// What is under way at a Close is answered, unless there is no time.
+func TestCloseOfAFunction(t *testing.T) {
+	g := newGate()
+	f := function(t, &scripted{work: g.work})
+	inv := begin(t, f, "1", "1")
+	closed := make(chan struct{})
+	go func() { defer close(closed); f.Close(t.Context()) }()
+	eventually(t, func() bool {
+		_, err := f.Begin(t.Context(), frames.SupervisorInvoke{ID: "2"}, nil)
+		return errors.Is(err, emulator.ErrClosed)
+	})
+	close(g.open)
+	answer(t, inv, "1")
+	<-closed
+
+	g = newGate()
+	f = emulator.NewFunction(emulator.FunctionOptions{Sandbox: &scripted{work: g.work}})
+	inv = begin(t, f, "1", "1")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	finished := make(chan struct{})
+	go func() { defer close(finished); f.Close(ctx) }()
+	if _, err := inv.Result(t.Context()); !errors.Is(err, emulator.ErrSandboxEnded) {
+		t.Errorf("got %v", err)
+	}
+	<-finished
+}
+
+// A new version: in place where a sandbox's folders can be brought up to date, and when nothing is under way in it.
+func TestReplace(t *testing.T) {
+	g := newGate()
+	s := &scripted{work: g.work}
+	var mu sync.Mutex
+	updates, released := 0, 0
+	f := function(t, s, func(o *emulator.FunctionOptions) {
+		o.Place = func(context.Context) (emulator.Placement, error) {
+			count := func(n *int) { mu.Lock(); *n++; mu.Unlock() }
+			return emulator.Placement{Update: func(context.Context) error { count(&updates); return nil }, Release: func() { count(&released) }}, nil
+		}
+	})
+	busy := begin(t, f, "1", "1")
+	<-g.entered
+	config := f.Config()
+	config.Handler = "new"
+	f.Replace(t.Context(), config, emulator.Spec{})
+	if _, _, _, resets := s.count(); resets != 0 {
+		t.Error("a sandbox was reset under an invocation")
+	}
+	close(g.open)
+	answer(t, busy, "1")
+	eventually(t, func() bool { _, _, _, resets := s.count(); return resets == 1 })
+	answer(t, begin(t, f, "2", "2"), "2")
+	f.Replace(t.Context(), config, emulator.Spec{})
+	answer(t, begin(t, f, "3", "3"), "3")
+	started, _, _, resets := s.count()
+	mu.Lock()
+	defer mu.Unlock()
+	if f.Config().Handler != "new" || started != 1 || resets != 2 || updates != 2 || released != 0 {
+		t.Errorf("%d sandboxes, %d resets, %d updates, %d released", started, resets, updates, released)
+	}
+}
+
+// Without folders of their own, sandboxes are replaced by others.
+func TestReplaceByAnother(t *testing.T) {
+	s := &scripted{work: echo}
+	f := function(t, s)
+	answer(t, begin(t, f, "1", "1"), "1")
+	f.Replace(t.Context(), f.Config(), emulator.Spec{Task: "/new"})
+	answer(t, begin(t, f, "2", "2"), "2")
+	if started, _, _, resets := s.count(); started != 2 || resets != 0 {
+		t.Errorf("%d sandboxes, %d resets", started, resets)
+	}
+}
+
+// Many callers, sandboxes that die and are replaced, and a function that is closed under them: each has one answer.
+func TestFunctionUnderLoad(t *testing.T) {
+	s := &scripted{work: func(b *box, inv frames.SupervisorInvoke, event []byte) {
+		if len(event)%17 == 0 {
+			b.die()
+			return
+		}
+		echo(b, inv, event)
+	}}
+	f := function(t, s, func(o *emulator.FunctionOptions) { o.Idle = time.Millisecond; o.Sandboxes = 6 })
+	var callers sync.WaitGroup
+	for caller := range 8 {
+		callers.Go(func() {
+			for i := range 200 {
+				event := fmt.Sprintf("%d %0*d", caller, i%20, i)
+				inv, err := f.Begin(t.Context(), frames.SupervisorInvoke{ID: fmt.Sprint(caller, "-", i)}, []byte(event))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				result, err := inv.Result(t.Context())
+				if dies := len(event)%17 == 0; dies != (err != nil) || err == nil && string(result.Payload) != event {
+					t.Errorf("%q: %+v, %v", event, result, err)
+				}
+			}
+		})
+	}
+	callers.Wait()
+}
