@@ -1,7 +1,7 @@
 //go:build linux
 
 // Command supervisor is process 1 of a local sandbox: it plays AWS for the bootstrap. `supervisor namespace` first makes the
-// sandbox around itself, in namespaces that sor gave it.
+// sandbox around itself, in namespaces that sor gave it. As the debugger of a program in the sandbox it becomes that program.
 package main
 
 import (
@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/serverless/open-runtime/internal/frames"
 	"github.com/serverless/open-runtime/internal/process"
 	"github.com/serverless/open-runtime/pkg/emulator/namespace"
 	"github.com/serverless/open-runtime/pkg/emulator/supervisor"
@@ -26,6 +27,10 @@ var deaf = []os.Signal{
 func main() { os.Exit(run(os.Args[1:])) }
 
 func run(args []string) int {
+	if plan := os.Getenv(frames.DebugVariable); plan != "" && len(args) > 0 {
+		fmt.Fprintln(os.Stderr, "debugger:", debug(plan, args))
+		return 127
+	}
 	signal.Notify(make(chan os.Signal, 1), deaf...)
 	if len(args) > 0 && args[0] == "namespace" {
 		if err := namespace.Enter(os.NewFile(3, "instructions")); err != nil {

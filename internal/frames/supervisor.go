@@ -38,15 +38,34 @@ type Config struct {
 	Credentials     map[string]string `json:"credentials"` // AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
 	Trace           bool              `json:"trace"`       // ask the bootstrap for trace records
 
-	Concurrency int  `json:"concurrency,omitempty"` // invocations at once in one environment (AWS_LAMBDA_MAX_CONCURRENCY); 0 for a function that takes one
-	Freeze      bool `json:"freeze,omitempty"`      // stop every process between two invocations, as Lambda does
-	Loose       bool `json:"loose,omitempty"`       // without the limits of files and processes
-	Attach      bool `json:"attach,omitempty"`      // start no runtime: one will come; invocations have no timeout
-	DebugPort   int  `json:"debugPort,omitempty"`   // timeouts are held while a debugger is connected to it
-	Record      bool `json:"record,omitempty"`      // send Records of all that is said over the sandbox's APIs
+	Concurrency int    `json:"concurrency,omitempty"` // invocations at once in one environment (AWS_LAMBDA_MAX_CONCURRENCY); 0 for a function that takes one
+	Freeze      bool   `json:"freeze,omitempty"`      // stop every process between two invocations, as Lambda does
+	Loose       bool   `json:"loose,omitempty"`       // without the limits of files and processes
+	Attach      bool   `json:"attach,omitempty"`      // start no runtime: one will come; invocations have no timeout
+	Debug       *Debug `json:"debug,omitempty"`       // of one of its programs
+	Record      bool   `json:"record,omitempty"`      // send Records of all that is said over the sandbox's APIs
 
 	Facts Facts `json:"facts"`
 }
+
+// Debug says how one program of a function is started so that it can be debugged. Timeouts are held while somebody is
+// connected to Port, and with Wait until somebody was.
+type Debug struct {
+	What        string            `json:"what"`                  // language-runtime, or middlewares/NAME
+	Port        int               `json:"port"`                  // where the debugger listens
+	Wait        bool              `json:"wait,omitempty"`        // the program waits for a debugger
+	Environment map[string]string `json:"environment,omitempty"` // of the program, besides its own
+	Command     []string          `json:"command,omitempty"`     // what starts it, with DebugProgram and DebugArguments in it; empty for itself
+}
+
+// Words of a Debug's Command that stand for the program and for its arguments.
+const (
+	DebugProgram   = "{program}"
+	DebugArguments = "{arguments}"
+)
+
+// DebugVariable is where the supervisor, as the debugger of a program, finds its Debug, as JSON.
+const DebugVariable = "SOR_DEBUG_PLAN"
 
 // Facts are what the sandbox knows of itself and the supervisor must heed.
 type Facts struct {

@@ -55,6 +55,9 @@ func (b *bootstrap) findRuntime() (*languageRuntime, *runtimeapi.Error) {
 	if err := b.putWrapper(r); err != nil {
 		wrong = append(wrong, err)
 	}
+	if b.settings.debug == name && b.settings.debugger != "" {
+		r.command = append([]string{b.settings.debugger}, r.command...)
+	}
 	if len(wrong) > 0 {
 		message := "language runtime: " + errors.Join(wrong...).Error()
 		return nil, &runtimeapi.Error{Type: runtimeapi.ErrorRuntimeStart, Message: message}

@@ -126,7 +126,11 @@ func together(wrong []*runtimeapi.Error) *runtimeapi.Error {
 }
 
 func (b *bootstrap) middlewareOptions() middleware.Options {
-	return middleware.Options{Root: b.options.Opt, Environ: b.settings.environ, Log: b.log.line, Trace: b.tracer.stage(), Concurrency: b.settings.concurrency}
+	o := middleware.Options{Root: b.options.Opt, Environ: b.settings.environ, Log: b.log.line, Trace: b.tracer.stage(), Concurrency: b.settings.concurrency}
+	if name, ok := strings.CutPrefix(b.settings.debug, "middlewares/"); ok {
+		o.Debug, o.Debugger = name, b.settings.debugger
+	}
+	return o
 }
 
 // listed gives what a function uses: what its variable says when it is set, else what sor.json says.

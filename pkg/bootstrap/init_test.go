@@ -191,6 +191,28 @@ func TestRunsTheManagedRuntime(t *testing.T) {
 	f.stop()
 }
 
+// A debugger starts what SOR_DEBUG names, and nothing else; a middleware that is debugged has no time limit of its own.
+func TestDebugger(t *testing.T) {
+	t.Parallel()
+	for what, want := range map[string]string{"language-runtime": `"handler.hello"`, "middlewares/held": `"debugged before"`, "middlewares/none": `"handler.hello"`} {
+		l := newLayer(t).speaks(`say result "\"$1\""`).
+			file("middlewares/held", "#!/bin/bash\necho \"\\\"${DEBUGGED-plain} $1\\\"\" >&3\n")
+		l.file("middlewares/held.json", `{"hooks":["before"],"timeoutMs":1}`)
+		debugger := filepath.Join(l.opt, "debugger")
+		l.file("debugger", "#!/bin/bash\nexport DEBUGGED=debugged\nread -t 0.02 <> <(:)\nexec \"$@\"\n")
+		list := ""
+		if what == "middlewares/held" {
+			list = "held"
+		}
+		f := newFake(t, l).start("SLSMIDDLEWARES="+list, "SOR_DEBUG="+what, "SOR_DEBUGGER="+debugger)
+		if got := f.invoke("id", `1`); got != want {
+			t.Errorf("%s: got %s, want %s", what, got, want)
+		}
+		f.next()
+		f.stop()
+	}
+}
+
 // TestStartOfTheLanguageRuntime wants the language runtime to have what docs/protocol/language-runtime.md says.
 func TestStartOfTheLanguageRuntime(t *testing.T) {
 	t.Parallel()

@@ -38,6 +38,8 @@ const (
 	envTrace       = "SOR_TRACE"        // 1, or fd:N
 	envOnly        = "SOR_ONLY"         // NAME/HOOK
 	envNextWrapper = "SOR_NEXT_WRAPPER" // a program that starts the language runtime
+	envDebug       = "SOR_DEBUG"        // what SOR_DEBUGGER starts: language-runtime, or middlewares/NAME
+	envDebugger    = "SOR_DEBUGGER"     // a program that starts another, which it gets as its arguments
 )
 
 // settings are what the environment says.
@@ -54,6 +56,8 @@ type settings struct {
 	execWrapper string
 	nextWrapper string
 	only        string
+	debug       string
+	debugger    string
 	path        string // PATH
 	initLimit   time.Duration
 	function    frames.Context // its name, version and memory
@@ -65,7 +69,7 @@ type settings struct {
 const mostConcurrency = 4096
 
 // private are the variables that name descriptors, or modes, of the bootstrap alone, or mark whose a process is.
-var private = []string{envTelemetryFD, envTrace, envOnly, privilege.MiddlewareMark, privilege.SidecarMark, envRuntime}
+var private = []string{envTelemetryFD, envTrace, envOnly, envDebug, envDebugger, privilege.MiddlewareMark, privilege.SidecarMark, envRuntime}
 
 // readSettings reads environ; what is wrong in it is a warning, and the default is taken.
 func readSettings(environ []string) (s settings, warnings []string) {
@@ -134,6 +138,10 @@ func (s *settings) read(name, value string) (err error) {
 		s.nextWrapper = value
 	case envOnly:
 		s.only = value
+	case envDebug:
+		s.debug = value
+	case envDebugger:
+		s.debugger = value
 	case "PATH":
 		s.path = value
 	}

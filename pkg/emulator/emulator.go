@@ -38,6 +38,7 @@ type Emulator struct {
 	turns chan struct{} // holds a token for each invocation that may begin
 	ready chan struct{} // the supervisor has begun INIT again, after a reset
 	done  chan struct{} // closed when the supervisor says no more
+	api   string
 
 	mu      sync.Mutex
 	pending map[string]*Invocation
@@ -106,6 +107,7 @@ func (e *Emulator) handshake(in *frames.Reader) error {
 		return fmt.Errorf("the supervisor says %s, version %d, in place of ready, version %d", f.Type, ready.Version, frames.Version)
 	}
 	e.options.Logger.Debug("supervisor is ready", "runtime_api", ready.API)
+	e.api = ready.API
 	return nil
 }
 
@@ -270,6 +272,9 @@ func (e *Emulator) hasEnded() bool {
 		return false
 	}
 }
+
+// API is where the Runtime API listens in the sandbox, as host:port.
+func (e *Emulator) API() string { return e.api }
 
 // Facts are what is known of the sandbox.
 func (e *Emulator) Facts() frames.Facts { return e.instance.Facts() }

@@ -47,14 +47,18 @@ func inspect(ref manifest.Ref, o Options) (p *program, optional bool, causes []e
 	if len(causes) > 0 {
 		return nil, optional, causes
 	}
-	return &program{
+	prepared := &program{
 		name:     ref.Name,
 		exe:      exe,
 		manifest: m,
 		optional: optional,
 		environ:  environment(o.Environ, ref.Name, m),
 		options:  o,
-	}, optional, nil
+	}
+	if o.Debug == ref.Name {
+		prepared.debugger, prepared.manifest.TimeoutMs = o.Debugger, 0
+	}
+	return prepared, optional, nil
 }
 
 func readManifest(path, name string, o Options) (manifest.Middleware, error) {

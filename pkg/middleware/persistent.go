@@ -48,7 +48,8 @@ func (p *program) begin(s *standing) *peer.Peer {
 	if p.options.Concurrency > 1 {
 		hello.Capabilities = append(hello.Capabilities, frames.CapabilityMultiplex)
 	}
-	spec := process.Spec{Path: p.exe, Args: []string{p.exe}, Env: p.environ, Stdout: write, Stderr: write}
+	path, args := p.command()
+	spec := process.Spec{Path: path, Args: args, Env: p.environ, Stdout: write, Stderr: write}
 	began, err := peer.StartFrames("middleware "+p.name, spec, hello, runtimeapi.ErrorMiddleware, func(message string, pairs ...string) {
 		warn(p.options, message, append([]string{"middleware", p.name}, pairs...)...)
 	})

@@ -25,7 +25,17 @@ type program struct {
 	environ  []string // of every run
 	options  Options
 	daemons  *daemons
+	debugger string    // the program that starts it; "" for none
 	standing *standing // nil for one of the exec protocol
+}
+
+// command gives what is started: the program, or its debugger.
+func (p *program) command(args ...string) (path string, argv []string) {
+	argv = append([]string{p.exe}, args...)
+	if p.debugger != "" {
+		argv = append([]string{p.debugger}, argv...)
+	}
+	return argv[0], argv
 }
 
 // An Outcome is what a hook made of its input.

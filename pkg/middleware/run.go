@@ -29,8 +29,9 @@ func (p *program) run(ctx context.Context, t task, inv *Invocation) (Outcome, *f
 	}
 	w.stdin.feed(input)
 	errLines := process.NewLog(func(line []byte) { p.options.Log(p.name, line) })
+	path, args := p.command(t.hook)
 	child, err := process.Start(process.Spec{
-		Path: p.exe, Args: []string{p.exe, t.hook}, Env: p.runEnviron(t, inv),
+		Path: path, Args: args, Env: p.runEnviron(t, inv),
 		Stdin: w.theirs[0], Stdout: w.theirs[1], Stderr: w.theirs[2], Extra: w.theirs[3:],
 	})
 	w.closeTheirs()

@@ -24,6 +24,10 @@ type Options struct {
 	Log     func(source string, line []byte) // a line of a middleware's stderr, or a warning (SourceOwn); the slice is valid during the call
 	Trace   func(*Invocation, Stage)         // may be nil
 
+	// Debug names a middleware that is started by the program Debugger, which gets it as its arguments, and has no time limit
+	// of its own.
+	Debug, Debugger string
+
 	// Concurrency is how many invocations there may be at once; 0 is 1.
 	Concurrency int
 }

@@ -124,7 +124,7 @@ func newInvocation(told frames.SupervisorInvoke, event []byte, config frames.Con
 	now := time.Now()
 	expires := now.Add(time.Duration(config.TimeoutMs) * time.Millisecond)
 	deadline := expires
-	if config.Attach || config.DebugPort > 0 { // nobody inside is to hurry
+	if config.Attach || config.Debug != nil { // nobody inside is to hurry
 		deadline = now.Add(heldTime)
 	}
 	return &invocation{

@@ -55,8 +55,11 @@ func (s *supervisor) expiry(ctx context.Context, after time.Duration) (<-chan st
 		defer timer.Stop()
 		select {
 		case <-timer.C:
-			close(over)
 		case <-ctx.Done():
+			return
+		}
+		if s.awaitRelease(ctx) {
+			close(over)
 		}
 	}()
 	return over, stop

@@ -55,6 +55,7 @@ type supervisor struct {
 
 	memory *meter
 
+	debugged  atomic.Bool  // somebody has been connected to the debugger
 	records   atomic.Bool  // the host wants a record of the APIs
 	exchanges atomic.Int64 // recorded so far
 }

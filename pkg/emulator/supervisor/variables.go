@@ -8,12 +8,15 @@ package supervisor
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/serverless/open-runtime/internal/frames"
 )
 
 // unreserved are the names of Lambda's own variables that a function may set.
@@ -40,6 +43,10 @@ func (s *supervisor) runtimeEnvironment() []string {
 	if s.config.Concurrency > 0 {
 		env["AWS_LAMBDA_MAX_CONCURRENCY"] = fmt.Sprint(s.config.Concurrency)
 		env["AWS_LAMBDA_INITIALIZATION_TYPE"] = "lambda-managed-instances"
+	}
+	if d := s.config.Debug; d != nil {
+		plan, _ := json.Marshal(d) // strings only: cannot fail
+		env["SOR_DEBUG"], env["SOR_DEBUGGER"], env[frames.DebugVariable] = d.What, s.self(), string(plan)
 	}
 	if s.config.Trace {
 		env["SOR_TRACE"] = "fd:3"

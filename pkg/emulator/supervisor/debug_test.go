@@ -1,0 +1,81 @@
+//go:build linux
+
+package supervisor_test
+
+import (
+	"net"
+	"net/http"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/serverless/open-runtime/internal/frames"
+	"github.com/serverless/open-runtime/internal/runtimeapi"
+)
+
+// debuggee listens as a debugger would.
+func debuggee(t *testing.T) (net.Listener, *frames.Debug) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	return listener, &frames.Debug{What: "language-runtime", Port: listener.Addr().(*net.TCPAddr).Port}
+}
+
+// Time is held while somebody is connected to the debugger, and no longer.
+func TestTimeIsHeld(t *testing.T) {
+	listener, debug := debuggee(t)
+	p := newPuppet(t, timeout(300*time.Millisecond), func(s *setup) { s.host.Config.Debug = debug })
+	conn, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.waiting = p.next()
+	start := time.Now()
+	end := p.begin("{}")
+	next := p.waiting()
+	deadline, err := strconv.ParseInt(next.Header.Get(runtimeapi.HeaderDeadlineMs), 10, 64)
+	if left := time.UnixMilli(deadline).Sub(start); err != nil || left < time.Hour {
+		t.Errorf("the function has %v left", left)
+	}
+	time.AfterFunc(900*time.Millisecond, func() { conn.Close() })
+	result := end()
+	if took := time.Since(start); result.ErrorType != "Sandbox.Timedout" || took < 900*time.Millisecond {
+		t.Errorf("%s after %v", result.ErrorType, took)
+	}
+}
+
+// Who waits for a debugger is waited for, INIT too.
+func TestTimeUntilSomebodyDebugs(t *testing.T) {
+	listener, debug := debuggee(t)
+	debug.Wait = true
+	p := newPuppet(t, initLimit(100*time.Millisecond), func(s *setup) { s.host.Config.Debug = debug })
+	time.AfterFunc(600*time.Millisecond, func() {
+		if conn, err := net.Dial("tcp", listener.Addr().String()); err == nil {
+			time.AfterFunc(300*time.Millisecond, func() { conn.Close() })
+		}
+	})
+	start := time.Now()
+	p.log.await(t, "INIT_REPORT")
+	if took := time.Since(start); took < 600*time.Millisecond {
+		t.Errorf("INIT had %v", took)
+	}
+}
+
+// In attach mode nothing is started: a runtime comes when its developer starts it, and has the event again when he starts
+// it again.
+func TestAttach(t *testing.T) {
+	f := start(t, t.TempDir(), timeout(100*time.Millisecond), initLimit(100*time.Millisecond), func(s *setup) { s.host.Config.Attach = true })
+	p := &puppet{function: f, client: &client{"http://" + f.API(), http.DefaultClient}}
+	t.Cleanup(http.DefaultClient.CloseIdleConnections)
+	end := p.begin(`{"a":1}`)
+	p.next()().wants(t, "the first runtime", 200, `{"a":1}`)
+	p.next()().wants(t, "the second", 200, `{"a":1}`)
+	time.AfterFunc(300*time.Millisecond, func() {
+		p.respond(`"late, and in time"`)
+		p.next()
+	})
+	equal(t, "payload", string(end().Payload), `"late, and in time"`)
+}
