@@ -38,6 +38,8 @@ var layers = []layer{
 	{"pkg/layer", []string{"internal", "github.com/klauspost/compress/flate"}, "what a layer is has nothing to do with who runs it or who asks"},
 	{"pkg/conform", []string{"internal"}, "it judges by the contracts alone: code of ours that it called would pass for the contract"},
 	{"pkg/project", []string{"internal", "go.yaml.in/yaml/v3"}, "what sor.yaml says has nothing to do with what is made of it"},
+	{"pkg/event", nil, "what an event looks like has nothing to do with who sends it"},
+	{"pkg/emulator/invokeapi", []string{"internal", "pkg/emulator", "pkg/event"}, "HTTP in front of functions: how they run is not its business"},
 	{"pkg/emulator", []string{"internal", "pkg/emulator"}, "it plays AWS: it runs the bootstrap, it does not call it"},
 	{
 		"pkg/emulator/docker",
@@ -53,7 +55,7 @@ var layers = []layer{
 	{
 		"cmd/sor",
 		[]string{
-			"internal", "pkg/conform", "pkg/emulator", "pkg/layer", "pkg/project", "runtimes", "templates",
+			"internal", "pkg/conform", "pkg/emulator", "pkg/event", "pkg/layer", "pkg/project", "runtimes", "templates",
 			"github.com/spf13", "golang.org/x/term",
 		},
 		"sor starts the bootstrap in a sandbox; it never is one",

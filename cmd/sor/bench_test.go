@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/serverless/open-runtime/internal/frames"
+	"github.com/serverless/open-runtime/internal/identifier"
 	"github.com/serverless/open-runtime/internal/paired"
 	"github.com/serverless/open-runtime/internal/runtimeapi"
 	"github.com/serverless/open-runtime/pkg/emulator"
@@ -176,7 +177,7 @@ func benchEmulator(b *testing.B, spec emulator.Spec, env map[string]string) func
 	}
 	b.Cleanup(func() { e.Close() })
 	return func(b *testing.B) {
-		result, err := e.Invoke(b.Context(), frames.SupervisorInvoke{ID: newRequestID()}, benchEvent)
+		result, err := e.Invoke(b.Context(), frames.SupervisorInvoke{ID: identifier.UUID()}, benchEvent)
 		if err != nil || result.ErrorType != "" {
 			b.Fatalf("%v %s", err, result.Payload)
 		}
@@ -190,7 +191,7 @@ func minimalAPI(b *testing.B, function *exec.Cmd) func(b *testing.B) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+runtimeapi.PathNext, func(w http.ResponseWriter, r *http.Request) {
 		asked <- struct{}{}
-		w.Header().Set(runtimeapi.HeaderRequestID, newRequestID())
+		w.Header().Set(runtimeapi.HeaderRequestID, identifier.UUID())
 		w.Header().Set(runtimeapi.HeaderDeadlineMs, fmt.Sprint(time.Now().Add(time.Minute).UnixMilli()))
 		select {
 		case event := <-events:

@@ -12,6 +12,7 @@ import (
 
 	"github.com/serverless/open-runtime/internal/carried"
 	"github.com/serverless/open-runtime/internal/frames"
+	"github.com/serverless/open-runtime/internal/identifier"
 	"github.com/serverless/open-runtime/pkg/conform"
 	"github.com/serverless/open-runtime/pkg/emulator"
 )
@@ -70,7 +71,7 @@ func (l *conformLambda) Log() string {
 
 // Invoke gives what the caller gets.
 func (l *conformLambda) Invoke(ctx context.Context, event []byte) (conform.Outcome, error) {
-	result, err := l.Emulator.Invoke(ctx, frames.SupervisorInvoke{ID: newRequestID()}, event)
+	result, err := l.Emulator.Invoke(ctx, frames.SupervisorInvoke{ID: identifier.UUID()}, event)
 	if err != nil {
 		return conform.Outcome{}, err
 	}

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/serverless/open-runtime/internal/carried"
 	"github.com/serverless/open-runtime/internal/frames"
+	"github.com/serverless/open-runtime/internal/identifier"
 	"github.com/serverless/open-runtime/pkg/emulator"
 	"github.com/serverless/open-runtime/pkg/layer"
 	"github.com/serverless/open-runtime/pkg/project"
@@ -127,7 +127,7 @@ func memoryLimit(facts frames.Facts) string {
 func (s *session) close() error { return s.emulator.Close() }
 
 func (s *session) invoke(ctx context.Context, event []byte) (*emulator.Result, error) {
-	result, err := s.emulator.Invoke(ctx, frames.SupervisorInvoke{ID: newRequestID()}, event)
+	result, err := s.emulator.Invoke(ctx, frames.SupervisorInvoke{ID: identifier.UUID()}, event)
 	if err != nil && ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -179,14 +179,6 @@ func (s *session) tellFunctionError(result *emulator.Result) {
 		}
 		s.line(line)
 	}
-}
-
-// newRequestID makes a UUID of version 4.
-func newRequestID() string {
-	var b [16]byte
-	rand.Read(b[:]) // never fails: crypto/rand
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
 // displayPath gives path as the user would type it here.

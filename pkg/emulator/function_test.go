@@ -10,7 +10,24 @@ import (
 
 	"github.com/serverless/open-runtime/internal/frames"
 	"github.com/serverless/open-runtime/pkg/emulator"
+	"github.com/serverless/open-runtime/pkg/emulator/emulatortest"
 )
+
+// function makes a Function of scripted sandboxes, and closes it at the end.
+func function(t *testing.T, s *emulatortest.Sandbox, change ...func(*emulator.FunctionOptions)) *emulator.Function {
+	o := emulator.FunctionOptions{Sandbox: s, Options: emulator.Options{Config: frames.Config{FunctionName: "f"}}}
+	for _, one := range change {
+		one(&o)
+	}
+	f := emulator.NewFunction(o)
+	t.Cleanup(func() {
+		f.Close(context.WithoutCancel(t.Context()))
+		if _, _, live, _ := s.Count(); live != 0 {
+			t.Errorf("%d sandboxes are left", live)
+		}
+	})
+	return f
+}
 
 func begin(t *testing.T, f *emulator.Function, id, event string) *emulator.Invocation {
 	t.Helper()
@@ -34,27 +51,27 @@ type gate struct{ entered, open chan struct{} }
 
 func newGate() gate { return gate{make(chan struct{}, 100), make(chan struct{})} }
 
-func (g gate) work(b *box, inv frames.SupervisorInvoke, event []byte) {
+func (g gate) work(b *emulatortest.Box, inv frames.SupervisorInvoke, event []byte) {
 	g.entered <- struct{}{}
 	select {
 	case <-g.open:
-	case <-b.dead.Done():
+	case <-b.Dead.Done():
 	}
-	echo(b, inv, event)
+	emulatortest.Echo(b, inv, event)
 }
 
 // One after another they share a sandbox; at once each has its own.
 func TestFunctionGrows(t *testing.T) {
-	s := &scripted{work: echo}
+	s := &emulatortest.Sandbox{Work: emulatortest.Echo}
 	f := function(t, s)
 	for i := range 5 {
 		answer(t, begin(t, f, fmt.Sprint(i), "1"), "1")
 	}
-	if started, _, _, _ := s.count(); started != 1 {
+	if started, _, _, _ := s.Count(); started != 1 {
 		t.Errorf("%d sandboxes for one caller", started)
 	}
 	g := newGate()
-	s = &scripted{work: g.work}
+	s = &emulatortest.Sandbox{Work: g.work}
 	f = function(t, s)
 	var under []*emulator.Invocation
 	for i := range 4 {
@@ -64,7 +81,7 @@ func TestFunctionGrows(t *testing.T) {
 	for i, inv := range under {
 		answer(t, inv, fmt.Sprint(i))
 	}
-	if _, most, _, _ := s.count(); most != 4 {
+	if _, most, _, _ := s.Count(); most != 4 {
 		t.Errorf("%d sandboxes for four callers", most)
 	}
 }
@@ -72,13 +89,13 @@ func TestFunctionGrows(t *testing.T) {
 // With several invocations in one environment, that is filled first.
 func TestFunctionFills(t *testing.T) {
 	g := newGate()
-	s := &scripted{work: g.work}
+	s := &emulatortest.Sandbox{Work: g.work}
 	f := function(t, s, func(o *emulator.FunctionOptions) { o.Config.Concurrency = 3 })
 	var under []*emulator.Invocation
 	for i := range 4 {
 		under = append(under, begin(t, f, fmt.Sprint(i), "1"))
 	}
-	if started, _, _, _ := s.count(); started != 2 {
+	if started, _, _, _ := s.Count(); started != 2 {
 		t.Errorf("%d sandboxes for four at three each", started)
 	}
 	close(g.open)
@@ -89,7 +106,7 @@ func TestFunctionFills(t *testing.T) {
 
 func TestReservedConcurrency(t *testing.T) {
 	g := newGate()
-	f := function(t, &scripted{work: g.work}, func(o *emulator.FunctionOptions) { o.Reserved = 2 })
+	f := function(t, &emulatortest.Sandbox{Work: g.work}, func(o *emulator.FunctionOptions) { o.Reserved = 2 })
 	first, second := begin(t, f, "1", "1"), begin(t, f, "2", "2")
 	if _, err := f.Begin(t.Context(), frames.SupervisorInvoke{ID: "3"}, nil); !errors.Is(err, emulator.ErrThrottled) {
 		t.Errorf("got %v", err)
@@ -102,7 +119,7 @@ func TestReservedConcurrency(t *testing.T) {
 // Where the machine has no more sandboxes, an invocation waits; who gives up waiting has had none.
 func TestFunctionWaits(t *testing.T) {
 	g := newGate()
-	s := &scripted{work: g.work}
+	s := &emulatortest.Sandbox{Work: g.work}
 	f := function(t, s, func(o *emulator.FunctionOptions) { o.Sandboxes = 1 })
 	first := begin(t, f, "1", "1")
 	<-g.entered
@@ -123,16 +140,16 @@ func TestFunctionWaits(t *testing.T) {
 	close(g.open)
 	answer(t, first, "1")
 	waiting.Wait()
-	if started, _, _, _ := s.count(); started != 1 {
+	if started, _, _, _ := s.Count(); started != 1 {
 		t.Errorf("%d sandboxes were started", started)
 	}
 }
 
 func TestIdleSpindown(t *testing.T) {
-	s := &scripted{work: echo}
+	s := &emulatortest.Sandbox{Work: emulatortest.Echo}
 	f := function(t, s, func(o *emulator.FunctionOptions) { o.Idle = 20 * time.Millisecond })
 	answer(t, begin(t, f, "1", "1"), "1")
-	eventually(t, func() bool { _, _, live, _ := s.count(); return live == 0 })
+	eventually(t, func() bool { _, _, live, _ := s.Count(); return live == 0 })
 	answer(t, begin(t, f, "2", "2"), "2")
 }
 
@@ -153,14 +170,14 @@ func eventually(t *testing.T, ok func() bool) {
 
 // A sandbox that dies fails the invocations in it; one that died idle is replaced, and nobody hears of it.
 func TestSandboxesThatDie(t *testing.T) {
-	s := &scripted{work: func(b *box, inv frames.SupervisorInvoke, event []byte) {
+	s := &emulatortest.Sandbox{Work: func(b *emulatortest.Box, inv frames.SupervisorInvoke, event []byte) {
 		if string(event) == "die" {
-			b.die()
+			b.Die()
 			return
 		}
-		echo(b, inv, event)
+		emulatortest.Echo(b, inv, event)
 		if string(event) == "answer and die" {
-			b.die()
+			b.Die()
 		}
 	}}
 	f := function(t, s)
@@ -169,7 +186,7 @@ func TestSandboxesThatDie(t *testing.T) {
 	}
 	for i := range 20 {
 		answer(t, begin(t, f, fmt.Sprint("a", i), "answer and die"), "answer and die")
-		eventually(t, func() bool { _, _, live, _ := s.count(); return live == 0 })
+		eventually(t, func() bool { _, _, live, _ := s.Count(); return live == 0 })
 		answer(t, begin(t, f, fmt.Sprint("b", i), "2"), "2")
 	}
 }
@@ -177,7 +194,7 @@ func TestSandboxesThatDie(t *testing.T) {
 // A sandbox that can't be started is told to who wanted it; the next one tries again.
 func TestSandboxesThatDoNotStart(t *testing.T) {
 	broken := errors.New("no room")
-	f := function(t, &scripted{work: echo, fails: func(started int) error {
+	f := function(t, &emulatortest.Sandbox{Work: emulatortest.Echo, Fails: func(started int) error {
 		if started == 1 {
 			return broken
 		}
@@ -192,7 +209,7 @@ func TestSandboxesThatDoNotStart(t *testing.T) {
 // What is under way at a Close is answered, unless there is no time.
 func TestCloseOfAFunction(t *testing.T) {
 	g := newGate()
-	f := function(t, &scripted{work: g.work})
+	f := function(t, &emulatortest.Sandbox{Work: g.work})
 	inv := begin(t, f, "1", "1")
 	closed := make(chan struct{})
 	go func() { defer close(closed); f.Close(t.Context()) }()
@@ -205,7 +222,7 @@ func TestCloseOfAFunction(t *testing.T) {
 	<-closed
 
 	g = newGate()
-	f = emulator.NewFunction(emulator.FunctionOptions{Sandbox: &scripted{work: g.work}})
+	f = emulator.NewFunction(emulator.FunctionOptions{Sandbox: &emulatortest.Sandbox{Work: g.work}})
 	inv = begin(t, f, "1", "1")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -220,7 +237,7 @@ func TestCloseOfAFunction(t *testing.T) {
 // A new version: in place where a sandbox's folders can be brought up to date, and when nothing is under way in it.
 func TestReplace(t *testing.T) {
 	g := newGate()
-	s := &scripted{work: g.work}
+	s := &emulatortest.Sandbox{Work: g.work}
 	var mu sync.Mutex
 	updates, released := 0, 0
 	f := function(t, s, func(o *emulator.FunctionOptions) {
@@ -234,16 +251,16 @@ func TestReplace(t *testing.T) {
 	config := f.Config()
 	config.Handler = "new"
 	f.Replace(t.Context(), config, emulator.Spec{})
-	if _, _, _, resets := s.count(); resets != 0 {
+	if _, _, _, resets := s.Count(); resets != 0 {
 		t.Error("a sandbox was reset under an invocation")
 	}
 	close(g.open)
 	answer(t, busy, "1")
-	eventually(t, func() bool { _, _, _, resets := s.count(); return resets == 1 })
+	eventually(t, func() bool { _, _, _, resets := s.Count(); return resets == 1 })
 	answer(t, begin(t, f, "2", "2"), "2")
 	f.Replace(t.Context(), config, emulator.Spec{})
 	answer(t, begin(t, f, "3", "3"), "3")
-	started, _, _, resets := s.count()
+	started, _, _, resets := s.Count()
 	mu.Lock()
 	defer mu.Unlock()
 	if f.Config().Handler != "new" || started != 1 || resets != 2 || updates != 2 || released != 0 {
@@ -253,24 +270,24 @@ func TestReplace(t *testing.T) {
 
 // Without folders of their own, sandboxes are replaced by others.
 func TestReplaceByAnother(t *testing.T) {
-	s := &scripted{work: echo}
+	s := &emulatortest.Sandbox{Work: emulatortest.Echo}
 	f := function(t, s)
 	answer(t, begin(t, f, "1", "1"), "1")
 	f.Replace(t.Context(), f.Config(), emulator.Spec{Task: "/new"})
 	answer(t, begin(t, f, "2", "2"), "2")
-	if started, _, _, resets := s.count(); started != 2 || resets != 0 {
+	if started, _, _, resets := s.Count(); started != 2 || resets != 0 {
 		t.Errorf("%d sandboxes, %d resets", started, resets)
 	}
 }
 
 // Many callers, sandboxes that die and are replaced, and a function that is closed under them: each has one answer.
 func TestFunctionUnderLoad(t *testing.T) {
-	s := &scripted{work: func(b *box, inv frames.SupervisorInvoke, event []byte) {
+	s := &emulatortest.Sandbox{Work: func(b *emulatortest.Box, inv frames.SupervisorInvoke, event []byte) {
 		if len(event)%17 == 0 {
-			b.die()
+			b.Die()
 			return
 		}
-		echo(b, inv, event)
+		emulatortest.Echo(b, inv, event)
 	}}
 	f := function(t, s, func(o *emulator.FunctionOptions) { o.Idle = time.Millisecond; o.Sandboxes = 6 })
 	var callers sync.WaitGroup

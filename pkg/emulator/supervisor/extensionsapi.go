@@ -8,14 +8,13 @@ package supervisor
 // One of those that registers for no events is how a runtime asks for a SIGTERM before its end.
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 
+	"github.com/serverless/open-runtime/internal/identifier"
 	"github.com/serverless/open-runtime/internal/runtimeapi"
 )
 
@@ -130,7 +129,7 @@ func (e *environment) register(name string, events []string) (*extension, *apiEr
 	if !x.external {
 		e.extensions = append(e.extensions, x)
 	}
-	x.id, x.state = newUUID(), extensionRegistered
+	x.id, x.state = identifier.UUID(), extensionRegistered
 	e.settleRegistration()
 	return x, nil
 }
@@ -153,7 +152,7 @@ func (e *environment) identified(id string) (*extension, *apiError) {
 	switch {
 	case id == "":
 		return nil, &errNoExtensionID
-	case !isUUID(id):
+	case !identifier.IsUUID(id):
 		return nil, &errBadExtensionID
 	}
 	for _, x := range e.extensions {
@@ -179,7 +178,7 @@ func (s *supervisor) nextExtensionEvent(w http.ResponseWriter, r *http.Request) 
 	select {
 	case event := <-x.events:
 		w.Header().Set(runtimeapi.HeaderExtensionID, x.id)
-		w.Header().Set(runtimeapi.HeaderExtensionEventID, newUUID())
+		w.Header().Set(runtimeapi.HeaderExtensionEventID, identifier.UUID())
 		writeJSON(w, http.StatusOK, event)
 	case <-e.gone:
 		http.Error(w, nonRecoverable, http.StatusInternalServerError)
@@ -275,18 +274,4 @@ func (e *environment) settleInit() {
 	}
 	e.settled = true
 	close(e.ready)
-}
-
-// newUUID makes a UUID of version 4.
-func newUUID() string {
-	var b [16]byte
-	rand.Read(b[:]) // never fails: crypto/rand
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
-}
-
-func isUUID(text string) bool {
-	plain := strings.ReplaceAll(text, "-", "")
-	_, err := hex.DecodeString(plain)
-	return err == nil && len(plain) == 32 && len(text) == 36
 }

@@ -5,14 +5,13 @@ package supervisor
 // One invocation and its one-way states: waiting for the runtime, running, answered, released.
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"math"
 	"sync"
 	"time"
 
 	"github.com/serverless/open-runtime/internal/frames"
+	"github.com/serverless/open-runtime/internal/identifier"
 	"github.com/serverless/open-runtime/internal/runtimeapi"
 )
 
@@ -116,7 +115,7 @@ func newInvocation(told frames.SupervisorInvoke, event []byte, config frames.Con
 		told.FunctionARN = config.FunctionARN
 	}
 	if told.TraceID == "" {
-		told.TraceID = newTraceID(time.Now())
+		told.TraceID = identifier.Trace(time.Now())
 	}
 	if told.ContentType == "" {
 		told.ContentType = "application/json"
@@ -131,14 +130,6 @@ func newInvocation(told frames.SupervisorInvoke, event []byte, config frames.Con
 		id: told.ID, event: event, headers: told, start: now, deadline: deadline, expires: expires,
 		answered: make(chan answer, 1), released: make(chan struct{}),
 	}
-}
-
-// newTraceID makes a trace header of an invocation that X-Ray does not sample.
-// https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader
-func newTraceID(now time.Time) string {
-	var random [20]byte
-	rand.Read(random[:]) // never fails: crypto/rand
-	return fmt.Sprintf("Root=1-%08x-%s;Parent=%s;Sampled=0", now.Unix(), hex.EncodeToString(random[:12]), hex.EncodeToString(random[12:]))
 }
 
 // header lists the headers of /next; AWS sends those that are not empty.

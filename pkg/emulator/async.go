@@ -1,0 +1,209 @@
+package emulator
+
+// Asynchronous invocations: a queue, attempts, and the record of how it went.
+// https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/serverless/open-runtime/internal/frames"
+)
+
+// AsyncOptions say how a Queue tries. What is zero is as on Lambda.
+type AsyncOptions struct {
+	// Begin is how an event is handed over: that of a Function.
+	Begin func(context.Context, frames.SupervisorInvoke, []byte) (*Invocation, error)
+	// ARN is the function's, with the version that is executed.
+	ARN, Version string
+
+	RetryDelay time.Duration // before the second attempt; twice that before the third
+	Attempts   int           // at the most, of an event that the function fails
+	Age        time.Duration // after which an event is given up
+
+	// Record gets the destination record of each event, when it is done with. It is called by several goroutines at once.
+	Record func(AsyncRecord)
+}
+
+// Lambda's own.
+const (
+	asyncRetryDelay = time.Minute
+	asyncAttempts   = 3
+	asyncAge        = 6 * time.Hour
+	systemDelay     = time.Second // before a throttled event is tried again; then twice as long each time
+	systemDelayMost = 5 * time.Minute
+)
+
+// Conditions of a record. The last is ours: the emulator ended before the event was done with.
+const (
+	ConditionSuccess          = "Success"
+	ConditionRetriesExhausted = "RetriesExhausted"
+	ConditionEventAgeExceeded = "EventAgeExceeded"
+	ConditionEmulatorEnded    = "EmulatorEnded"
+)
+
+// An AsyncRecord is what a destination is sent of an event.
+// https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+type AsyncRecord struct {
+	Version        string          `json:"version"` // 1.0
+	Timestamp      string          `json:"timestamp"`
+	RequestContext asyncContext    `json:"requestContext"`
+	RequestPayload json.RawMessage `json:"requestPayload"`
+	Response       *asyncResponse  `json:"responseContext,omitempty"`
+	Payload        json.RawMessage `json:"responsePayload,omitempty"`
+}
+
+type asyncContext struct {
+	RequestID   string `json:"requestId"`
+	FunctionARN string `json:"functionArn"`
+	Condition   string `json:"condition"`
+	Attempts    int    `json:"approximateInvokeCount"`
+}
+
+type asyncResponse struct {
+	StatusCode      int    `json:"statusCode"`
+	ExecutedVersion string `json:"executedVersion"`
+	FunctionError   string `json:"functionError,omitempty"`
+}
+
+// Succeeded says whether the function answered.
+func (r AsyncRecord) Succeeded() bool { return r.RequestContext.Condition == ConditionSuccess }
+
+// A Queue holds asynchronous invocations until the function has answered, or has failed too often.
+type Queue struct {
+	options AsyncOptions
+	life    context.Context
+	end     context.CancelFunc
+	work    sync.WaitGroup
+
+	mu     sync.Mutex
+	closed bool
+}
+
+// NewQueue makes a Queue.
+func NewQueue(o AsyncOptions) *Queue {
+	if o.RetryDelay == 0 {
+		o.RetryDelay = asyncRetryDelay
+	}
+	if o.Attempts == 0 {
+		o.Attempts = asyncAttempts
+	}
+	if o.Age == 0 {
+		o.Age = asyncAge
+	}
+	q := &Queue{options: o}
+	q.life, q.end = context.WithCancel(context.Background())
+	return q
+}
+
+// Send takes an event. It is tried at once, and again as Lambda does it; its request ID stays. It fails with ErrClosed.
+func (q *Queue) Send(told frames.SupervisorInvoke, event []byte) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return ErrClosed
+	}
+	q.work.Go(func() { q.deliver(told, event) })
+	return nil
+}
+
+// Close takes no more events and gives up those that wait. An event that is under way ends with its function, which is to be
+// closed beside the queue. Each event has its record when Close returns.
+func (q *Queue) Close() {
+	q.mu.Lock()
+	q.closed = true
+	q.mu.Unlock()
+	q.end()
+	q.work.Wait()
+}
+
+// deliver tries until there is a record.
+func (q *Queue) deliver(told frames.SupervisorInvoke, event []byte) {
+	record := AsyncRecord{Version: "1.0", RequestPayload: asJSON(event)}
+	record.RequestContext = asyncContext{RequestID: told.ID, FunctionARN: q.options.ARN}
+	born := time.Now()
+	retry, system := q.options.RetryDelay, systemDelay
+	for {
+		result, err := q.attempt(told, event)
+		var wait time.Duration
+		switch {
+		case err == nil && result.ErrorType == "":
+			q.conclude(&record, result, ConditionSuccess)
+			return
+		case err == nil:
+			record.RequestContext.Attempts++
+			if record.RequestContext.Attempts >= q.options.Attempts {
+				q.conclude(&record, result, ConditionRetriesExhausted)
+				return
+			}
+			// a minute, and then two: the second wait is the longer one
+			wait = retry
+			retry *= 2
+		default: // it never ran, or nobody knows how it ended
+			wait = system
+			system = min(2*system, systemDelayMost)
+		}
+		if time.Since(born)+wait > q.options.Age {
+			q.conclude(&record, result, ConditionEventAgeExceeded)
+			return
+		}
+		if !q.sleep(wait) || errors.Is(err, ErrClosed) {
+			q.conclude(&record, result, ConditionEmulatorEnded)
+			return
+		}
+	}
+}
+
+func (q *Queue) attempt(told frames.SupervisorInvoke, event []byte) (*Result, error) {
+	inv, err := q.options.Begin(q.life, told, event)
+	if err != nil {
+		return nil, err
+	}
+	return inv.Result(context.Background())
+}
+
+// sleep waits, and is false when the queue ends meanwhile.
+func (q *Queue) sleep(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-q.life.Done():
+		return false
+	}
+}
+
+func (q *Queue) conclude(record *AsyncRecord, result *Result, condition string) {
+	record.Timestamp = time.Now().UTC().Format("2006-01-02T15:04:05.000Z")
+	record.RequestContext.Condition = condition
+	if condition == ConditionSuccess {
+		record.RequestContext.Attempts++
+	}
+	if result != nil {
+		record.Response = &asyncResponse{StatusCode: 200, ExecutedVersion: q.options.Version}
+		if result.ErrorType != "" {
+			record.Response.FunctionError = "Unhandled"
+		}
+		record.Payload = asJSON(result.Payload)
+	}
+	if q.options.Record != nil {
+		q.options.Record(*record)
+	}
+}
+
+// asJSON gives a payload as it is, if it is JSON, else as a JSON string.
+func asJSON(payload []byte) json.RawMessage {
+	if json.Valid(payload) && utf8.Valid(payload) {
+		return payload
+	}
+	text, err := json.Marshal(string(payload))
+	if err != nil { // a string: cannot happen
+		return json.RawMessage("null")
+	}
+	return text
+}

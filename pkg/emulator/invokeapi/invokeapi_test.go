@@ -1,0 +1,340 @@
+package invokeapi_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/serverless/open-runtime/internal/frames"
+	"github.com/serverless/open-runtime/internal/identifier"
+	"github.com/serverless/open-runtime/pkg/emulator"
+	"github.com/serverless/open-runtime/pkg/emulator/emulatortest"
+	"github.com/serverless/open-runtime/pkg/emulator/invokeapi"
+)
+
+const arn = "arn:aws:lambda:us-east-1:012345678912:function:hello"
+
+// A door is a server with a function behind it.
+type door struct {
+	*httptest.Server
+	t       *testing.T
+	records chan emulator.AsyncRecord
+}
+
+// work is what the function does: what the event says, else the event is the answer.
+func work(b *emulatortest.Box, inv frames.SupervisorInvoke, event []byte) {
+	b.Say(frames.Log{Type: frames.TypeLog, Source: frames.SourcePlatform, RequestID: inv.ID}, []byte("START RequestId: "+inv.ID))
+	switch do := string(event); {
+	case do == `"fail"`:
+		b.Say(frames.SupervisorAnswer{Type: frames.TypeError, ID: inv.ID, ErrorType: "Oops"}, []byte(`{"errorType":"Oops"}`))
+	case do == `"die"`:
+		b.Die()
+		return
+	case do == `"hang"`:
+		<-b.Dead.Done()
+	case strings.HasPrefix(do, `"stream`):
+		stream(b, inv.ID, strings.Trim(do, `"`))
+	case do == `"told"`:
+		told, _ := json.Marshal(inv)
+		b.Say(frames.SupervisorAnswer{Type: frames.TypeResult, ID: inv.ID}, told)
+	default:
+		b.Say(frames.SupervisorAnswer{Type: frames.TypeResult, ID: inv.ID}, event)
+	}
+	b.Say(frames.Log{Type: frames.TypeLog, Source: frames.SourcePlatform, RequestID: inv.ID}, []byte("REPORT RequestId: "+inv.ID))
+	b.Report(inv.ID, "")
+}
+
+// stream answers in pieces, and fails after them when it is told so.
+func stream(b *emulatortest.Box, id, how string) {
+	b.Say(frames.SupervisorAnswer{Type: frames.TypeResult, ID: id, Streaming: true, ContentType: "text/plain"}, nil)
+	for _, piece := range []string{"one ", "two"} {
+		b.Say(frames.Cancel{Type: frames.TypeChunk, ID: id}, []byte(piece))
+	}
+	if how == "stream and fail" {
+		b.Say(frames.SupervisorEnd{Type: frames.TypeEnd, ID: id, ErrorType: "Oops"}, []byte(`{"errorType":"Oops"}`))
+		return
+	}
+	b.Say(frames.SupervisorEnd{Type: frames.TypeEnd, ID: id}, nil)
+}
+
+func open(t *testing.T, change ...func(*emulator.FunctionOptions, *invokeapi.Options)) *door {
+	t.Helper()
+	fo := emulator.FunctionOptions{Sandbox: &emulatortest.Sandbox{Work: work}, Options: emulator.Options{
+		Config: frames.Config{FunctionName: "hello", FunctionVersion: "$LATEST", FunctionARN: arn},
+	}}
+	var o invokeapi.Options
+	for _, one := range change {
+		one(&fo, &o)
+	}
+	f := emulator.NewFunction(fo)
+	d := &door{t: t, records: make(chan emulator.AsyncRecord, 10)}
+	q := emulator.NewQueue(emulator.AsyncOptions{Begin: f.Begin, ARN: arn, Version: "$LATEST", RetryDelay: time.Millisecond, Record: func(r emulator.AsyncRecord) { d.records <- r }})
+	o.Functions = append(o.Functions, invokeapi.Served{Function: f, Queue: q})
+	d.Server = httptest.NewServer(invokeapi.New(o))
+	t.Cleanup(func() {
+		ended, end := context.WithCancel(context.Background())
+		end() // with whatever is under way
+		f.Close(ended)
+		q.Close()
+		d.Close()
+	})
+	return d
+}
+
+// A reply is an HTTP response, read.
+type reply struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func (d *door) ask(method, path, body string, headers ...string) reply {
+	d.t.Helper()
+	request, err := http.NewRequest(method, d.URL+path, strings.NewReader(body))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+		if headers[i] == "Host" {
+			request.Host = headers[i+1]
+		}
+	}
+	response, err := http.DefaultTransport.RoundTrip(request)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	data, err := io.ReadAll(response.Body)
+	if err != nil {
+		d.t.Errorf("%s %s: %v", method, path, err)
+	}
+	return reply{response.StatusCode, response.Header, string(data)}
+}
+
+const invocations = "/2015-03-31/functions/hello/invocations"
+
+func (d *door) invoke(event string, headers ...string) reply {
+	d.t.Helper()
+	return d.ask("POST", invocations, event, headers...)
+}
+
+// wants checks status, body, and headers given as pairs.
+func (r reply) wants(t *testing.T, what string, status int, body string, headers ...string) {
+	t.Helper()
+	if r.status != status || r.body != body {
+		t.Errorf("%s: %d %.300q, want %d %.300q", what, r.status, r.body, status, body)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		if got := r.header.Get(headers[i]); got != headers[i+1] {
+			t.Errorf("%s: %s is %q, want %q", what, headers[i], got, headers[i+1])
+		}
+	}
+}
+
+func TestInvoke(t *testing.T) {
+	d := open(t)
+	got := d.invoke(`{"a": 1}`)
+	got.wants(t, "an answer", 200, `{"a": 1}`, "Content-Type", "application/json", "X-Amz-Executed-Version", "$LATEST", "X-Amz-Function-Error", "", "X-Amz-Log-Result", "",
+		"X-Amzn-Remapped-Content-Length", "0")
+	if id := got.header.Get("x-amzn-RequestId"); !identifier.IsUUID(id) {
+		t.Errorf("request ID %q", id)
+	}
+	if trace := got.header.Get("X-Amzn-Trace-Id"); !strings.HasPrefix(trace, "Root=1-") || !strings.HasSuffix(trace, ";Sampled=0") || strings.Contains(trace, "Parent") {
+		t.Errorf("trace ID %q", trace)
+	}
+	d.invoke(`"fail"`).wants(t, "a function error", 200, `{"errorType":"Oops"}`, "X-Amz-Function-Error", "Unhandled", "X-Amz-Executed-Version", "$LATEST")
+	d.invoke("").wants(t, "no event", 200, "{}")
+	d.invoke(`1`, "X-Amz-Invocation-Type", "DryRun").wants(t, "a dry run", 204, "")
+	d.invoke(`"stream"`).wants(t, "a stream, for who buffers", 200, "one two")
+	d.invoke(`"stream and fail"`).wants(t, "a stream that fails", 200, `{"errorType":"Oops"}`, "X-Amz-Function-Error", "Unhandled")
+	got = d.invoke(`"die"`)
+	got.wants(t, "a sandbox that dies", 500, got.body, "x-amzn-ErrorType", "ServiceException")
+}
+
+// The end of the log comes when it is asked for, whole: up to REPORT.
+func TestLogTail(t *testing.T) {
+	d := open(t)
+	got := d.invoke(`1`, "X-Amz-Log-Type", "Tail")
+	log, err := base64.StdEncoding.DecodeString(got.header.Get("X-Amz-Log-Result"))
+	id := got.header.Get("X-Amzn-Requestid")
+	if want := fmt.Sprintf("START RequestId: %s\nREPORT RequestId: %s\n", id, id); err != nil || string(log) != want {
+		t.Errorf("got %q, %v, want %q", log, err, want)
+	}
+}
+
+// Every name that AWS takes, and no other.
+func TestNames(t *testing.T) {
+	d := open(t)
+	for _, name := range []string{
+		"hello", "hello:live", "hello:$LATEST", arn, arn + ":7", "012345678912:function:hello", "012345678912:hello", "function:hello", "function",
+		"arn:aws-cn:lambda:cn-north-1:999999999999:function:hello",
+	} {
+		for _, spelled := range []string{url.PathEscape(name), url.QueryEscape(name)} {
+			got := d.ask("POST", "/2015-03-31/functions/"+spelled+"/invocations", `"told"`)
+			var told frames.SupervisorInvoke
+			if err := json.Unmarshal([]byte(got.body), &told); err != nil || got.status != 200 {
+				t.Errorf("%s: %d %s", spelled, got.status, got.body)
+				continue
+			}
+			_, qualifier, _ := strings.Cut(strings.TrimPrefix(name, "arn:"), "hello:")
+			want := arn
+			if qualifier != "" {
+				want += ":" + qualifier
+			}
+			if told.FunctionARN != want {
+				t.Errorf("%s: the function is told %s, want %s", name, told.FunctionARN, want)
+			}
+		}
+	}
+	d.ask("POST", "/2015-03-31/functions/other:live/invocations", "{}").wants(t, "a stranger", 404,
+		`{"Type":"User","Message":"Function not found: arn:aws:lambda:us-east-1:012345678912:function:other:live"}`, "x-amzn-ErrorType", "ResourceNotFoundException")
+}
+
+func TestQualifiers(t *testing.T) {
+	d := open(t)
+	got := d.ask("POST", invocations+"?Qualifier=live", `"told"`)
+	if !strings.Contains(got.body, arn+":live") {
+		t.Errorf("got %s", got.body)
+	}
+	d.ask("POST", "/2015-03-31/functions/hello:blue/invocations?Qualifier=live", `{}`).wants(t, "two", 400,
+		`{"Type":"User","Message":"The derived qualifier from the function name does not match the specified qualifier."}`, "x-amzn-ErrorType", "InvalidParameterValueException")
+	got = d.ask("POST", "/2015-03-31/functions/a%20b/invocations", `{}`)
+	if got.status != 400 || !strings.Contains(got.body, "Value 'a b' at 'functionName' failed to satisfy constraint") {
+		t.Errorf("got %d %s", got.status, got.body)
+	}
+}
+
+// What a caller says of an invocation is what the function hears.
+func TestWhatIsPassedOn(t *testing.T) {
+	d := open(t)
+	client := `{"client": {"installation_id":"é"}}`
+	got := d.invoke(`"told"`, "X-Amz-Client-Context", base64.StdEncoding.EncodeToString([]byte(client)), "X-Amz-Tenant-Id", "blue",
+		"X-Amzn-Trace-Id", "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1")
+	var told frames.SupervisorInvoke
+	if err := json.Unmarshal([]byte(got.body), &told); err != nil {
+		t.Fatal(err)
+	}
+	want := frames.SupervisorInvoke{
+		Type: "invoke", ID: got.header.Get("X-Amzn-Requestid"), FunctionARN: arn, TenantID: "blue", ClientContext: `{"client":{"installation_id":"é"}}`,
+		TraceID: "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1",
+	}
+	if diff := cmp.Diff(want, told); diff != "" {
+		t.Error(diff)
+	}
+	got.wants(t, "trace", 200, got.body, "X-Amzn-Trace-Id", "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1")
+}
+
+// What is wrong is told as AWS tells it, before any function is asked.
+func TestWrongRequests(t *testing.T) {
+	d := open(t)
+	for name, test := range map[string]struct {
+		event     string
+		headers   []string
+		status    int
+		errorType string
+		message   string
+	}{
+		"not JSON":         {`{"a":`, nil, 400, "InvalidRequestContentException", "Could not parse request body into json: Could not parse payload into json: unexpected end of JSON input, at byte 5"},
+		"not UTF-8":        {"\"\xff\"", nil, 400, "InvalidRequestContentException", "Could not parse request body into json: Could not parse payload into json: Invalid UTF-8"},
+		"a kind":           {`{}`, []string{"X-Amz-Invocation-Type", "Later"}, 400, "InvalidParameterValueException", "1 validation error detected: Value 'Later' at 'invocationType' failed to satisfy constraint: Member must satisfy enum value set: [Event, RequestResponse, DryRun]"},
+		"a log type":       {`{}`, []string{"X-Amz-Log-Type", "Head"}, 400, "InvalidParameterValueException", "1 validation error detected: Value 'Head' at 'logType' failed to satisfy constraint: Member must satisfy enum value set: [None, Tail]"},
+		"a type":           {`<a/>`, []string{"Content-Type", "text/xml"}, 415, "UnsupportedMediaTypeException", "Unsupported content type: text/xml"},
+		"client context":   {`{}`, []string{"X-Amz-Client-Context", "*"}, 400, "InvalidRequestContentException", "Client context must be a valid Base64-encoded JSON object."},
+		"its JSON":         {`{}`, []string{"X-Amz-Client-Context", base64.StdEncoding.EncodeToString([]byte(`[]`))}, 400, "InvalidRequestContentException", "Client context must be a valid Base64-encoded JSON object."},
+		"its size":         {`{}`, []string{"X-Amz-Client-Context", strings.Repeat("A", 3584)}, 400, "InvalidRequestContentException", "Client context must be at most 3583 bytes; it is 3584."},
+		"a tenant":         {`{}`, []string{"X-Amz-Tenant-Id", strings.Repeat("t", 257)}, 400, "InvalidParameterValueException", "1 validation error detected: Value at 'tenantId' failed to satisfy constraint: Member must have length less than or equal to 256"},
+		"too large":        {`"` + strings.Repeat("x", 6291455) + `"`, nil, 413, "RequestTooLargeException", "Request must be smaller than 6291456 bytes for the InvokeFunction operation"},
+		"a large Event":    {`"` + strings.Repeat("x", 1<<20) + `"`, []string{"X-Amz-Invocation-Type", "Event"}, 413, "RequestTooLargeException", "Request must be smaller than 1048576 bytes for the InvokeFunction operation"},
+		"a foreign host":   {`{}`, []string{"Host", "attacker.example:3001"}, 403, "AccessDeniedException", `the Host "attacker.example:3001" is none of this machine's: sor serves localhost and what --allow-host names only`},
+		"a foreign page":   {`{}`, []string{"Origin", "https://attacker.example"}, 403, "AccessDeniedException", `a web page of https://attacker.example asked: sor answers pages of this machine, and of what --allow-origin names`},
+		"a page of a file": {`{}`, []string{"Origin", "null"}, 403, "AccessDeniedException", `a web page of null asked: sor answers pages of this machine, and of what --allow-origin names`},
+		"across sites":     {`{}`, []string{"Sec-Fetch-Site", "cross-site"}, 403, "AccessDeniedException", `a web page of another site asked: sor answers pages of this machine, and of what --allow-origin names`},
+	} {
+		got := d.invoke(test.event, test.headers...)
+		message, err := json.Marshal(test.message)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got.wants(t, name, test.status, `{"Type":"User","Message":`+string(message)+`}`, "x-amzn-ErrorType", test.errorType)
+	}
+	d.ask("POST", "/2015-03-31/functions/hello/code", "{}").wants(t, "another operation", 404,
+		`{"Type":"User","Message":"POST /2015-03-31/functions/hello/code is no operation that is served here; a function's URL is http://NAME.localhost, with the port"}`, "x-amzn-ErrorType", "UnknownOperationException")
+	if got := d.ask("GET", invocations, ""); got.status != 404 && got.status != 405 {
+		t.Errorf("GET: %d %s", got.status, got.body)
+	}
+}
+
+// What is from this machine is answered, and what is allowed besides.
+func TestWhoMayAsk(t *testing.T) {
+	d := open(t, func(_ *emulator.FunctionOptions, o *invokeapi.Options) {
+		o.Hosts, o.Origins = []string{"host.docker.internal"}, []string{"https://app.example"}
+	})
+	for _, headers := range [][]string{
+		{"Host", "LOCALHOST:3001"}, {"Host", "127.0.0.1"}, {"Host", "127.8.8.8:1"}, {"Host", "[::1]:3001"}, {"Host", "host.docker.internal:3001"},
+		{"Origin", "http://localhost:5173"}, {"Origin", "http://127.0.0.1:8080"}, {"Origin", "https://app.example"}, {"Sec-Fetch-Site", "same-origin"},
+	} {
+		d.invoke("1", headers...).wants(t, strings.Join(headers, " "), 200, "1")
+	}
+	largest := `"` + strings.Repeat("x", 6291454) + `"`
+	d.invoke(largest).wants(t, "the largest event", 200, largest)
+	for _, contentType := range []string{"application/json; charset=utf-8", "application/octet-stream", "application/x-www-form-urlencoded", "application/cloudevents+json"} {
+		d.invoke("1", "Content-Type", contentType).wants(t, contentType, 200, "1")
+	}
+}
+
+func TestThrottling(t *testing.T) {
+	d := open(t, func(o *emulator.FunctionOptions, _ *invokeapi.Options) { o.Reserved = 1 })
+	d.invoke("1").wants(t, "the first", 200, "1")
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		request, err := http.NewRequest("POST", d.URL+invocations, bytes.NewReader([]byte(`"hang"`)))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if response, err := http.DefaultTransport.RoundTrip(request); err == nil {
+			response.Body.Close()
+		}
+	}()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for got := d.invoke("1"); ; got = d.invoke("1") {
+		if got.status != 200 {
+			got.wants(t, "beside another", 429, `{"Reason":"ReservedFunctionConcurrentInvocationLimitExceeded","Type":"User","Message":"Rate Exceeded."}`, "x-amzn-ErrorType", "TooManyRequestsException")
+			break
+		}
+		<-tick.C
+	}
+	d.CloseClientConnections()
+	<-done
+}
+
+func TestEvent(t *testing.T) {
+	d := open(t)
+	got := d.invoke(`{"a":1}`, "X-Amz-Invocation-Type", "Event")
+	got.wants(t, "Event", 202, "")
+	if r := <-d.records; r.RequestContext.RequestID != got.header.Get("X-Amzn-Requestid") || !r.Succeeded() || string(r.Payload) != `{"a":1}` {
+		t.Errorf("%+v", r)
+	}
+	d.invoke(`"fail"`, "X-Amz-Invocation-Type", "Event").wants(t, "a function that fails", 202, "")
+	if r := <-d.records; r.RequestContext.Condition != "RetriesExhausted" || r.RequestContext.Attempts != 3 {
+		t.Errorf("%+v", r)
+	}
+	d.ask("POST", "/2014-11-13/functions/hello/invoke-async/", `2`).wants(t, "InvokeAsync", 202, `{"Status":202}`)
+	if r := <-d.records; string(r.Payload) != "2" {
+		t.Errorf("%+v", r)
+	}
+}

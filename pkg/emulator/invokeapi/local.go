@@ -1,0 +1,61 @@
+package invokeapi
+
+// Who may ask: programs on this machine, and web pages that come from it. A page of somebody else's that the developer's
+// browser shows could ask as well, by its own name for this address or across sites; both are refused.
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// local refuses what comes by a foreign name or from a foreign page.
+func local(next http.Handler, o Options) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if host := hostname(r.Host); !isLoopback(host) && !slices.Contains(o.Hosts, host) {
+			userError(http.StatusForbidden, typeForbidden, "the Host %q is none of this machine's: sor serves %s only", r.Host, "localhost and what --allow-host names").write(w)
+			return
+		}
+		if origin := foreignOrigin(r, o); origin != "" {
+			userError(http.StatusForbidden, typeForbidden, "a web page of %s asked: sor answers pages of this machine, and of what --allow-origin names", origin).write(w)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// hostname gives a host without its port, in lower case.
+func hostname(host string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	return strings.ToLower(strings.Trim(host, "[]"))
+}
+
+// isLoopback says whether a name surely means this machine.
+func isLoopback(host string) bool {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	address, err := netip.ParseAddr(host)
+	return err == nil && address.IsLoopback()
+}
+
+// foreignOrigin gives the web page that a request comes from, when it is not of this machine.
+func foreignOrigin(r *http.Request, o Options) string {
+	origin := r.Header.Get("Origin")
+	switch {
+	case origin == "" && strings.EqualFold(r.Header.Get("Sec-Fetch-Site"), "cross-site"):
+		return "another site"
+	case origin == "", slices.Contains(o.Origins, origin):
+		return ""
+	}
+	page, err := url.Parse(origin)
+	if err != nil || page.Host == "" || !isLoopback(hostname(page.Host)) {
+		return origin
+	}
+	return ""
+}

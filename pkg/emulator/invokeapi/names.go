@@ -1,0 +1,59 @@
+package invokeapi
+
+// Whom a path means: a name, a name with a qualifier, an ARN or a part of one.
+// https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_RequestSyntax
+
+import (
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// spelling is a function's name in all its forms; account and region may be anybody's.
+var spelling = regexp.MustCompile(`^(?:arn:aws[a-zA-Z-]*:lambda:[a-z]{2}(?:-[a-z]+)+-\d:)?(?:\d{12}:)?(?:function:)?([a-zA-Z0-9-_]{1,140})(?::(\$LATEST|[a-zA-Z0-9-_]+))?$`)
+
+// target finds the function of a request, and the ARN that it is told it was invoked by.
+func (s *server) target(r *http.Request) (f Served, arn string, refused *apiError) {
+	name, err := url.PathUnescape(r.PathValue("name"))
+	if err != nil {
+		name = r.PathValue("name")
+	}
+	parts := spelling.FindStringSubmatch(name)
+	if parts == nil {
+		return Served{}, "", invalidParameter("1 validation error detected: Value '%s' at 'functionName' failed to satisfy constraint: Member must satisfy regular expression pattern: %s", name, spelling)
+	}
+	qualifier := r.URL.Query().Get("Qualifier")
+	switch {
+	case qualifier == "":
+		qualifier = parts[2]
+	case parts[2] != "" && parts[2] != qualifier:
+		return Served{}, "", invalidParameter("The derived qualifier from the function name does not match the specified qualifier.")
+	}
+	f, ok := s.functions[parts[1]]
+	if !ok && s.only != nil && parts[1] == "function" { // what AWS's own emulator calls its one function
+		f, ok = *s.only, true
+	}
+	if !ok {
+		return Served{}, "", notFound(withQualifier("arn:aws:lambda:"+s.place()+":function:"+parts[1], qualifier))
+	}
+	return f, withQualifier(f.Config().FunctionARN, qualifier), nil
+}
+
+func withQualifier(arn, qualifier string) string {
+	if qualifier == "" {
+		return arn
+	}
+	return arn + ":" + qualifier
+}
+
+// place is region and account of the functions here.
+func (s *server) place() string {
+	for _, f := range s.functions {
+		// arn:aws:lambda:REGION:ACCOUNT:function:NAME
+		if parts := strings.Split(f.Config().FunctionARN, ":"); len(parts) > 4 {
+			return parts[3] + ":" + parts[4]
+		}
+	}
+	return "us-east-1:012345678912"
+}

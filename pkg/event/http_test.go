@@ -1,0 +1,118 @@
+package event_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/serverless/open-runtime/pkg/event"
+)
+
+func TestFunctionURL(t *testing.T) {
+	r := event.Request{
+		Method: "POST", RawPath: "/a%20b/c", RawQuery: "x=1&x=2&y=%C3%A9&z", Host: "abc.lambda-url.us-east-1.on.aws", SourceIP: "203.0.113.7",
+		Header:    http.Header{"Content-Type": {"application/json"}, "X-Two": {"a", "b"}, "Cookie": {"a=1; b=2"}, "User-Agent": {"curl"}},
+		Body:      []byte(`{"é":1}`),
+		RequestID: "id", Time: time.UnixMilli(1764157500123),
+	}
+	data, err := r.FunctionURL()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{
+		"version":"2.0","routeKey":"$default","rawPath":"/a%20b/c","rawQueryString":"x=1&x=2&y=%C3%A9&z","cookies":["a=1","b=2"],
+		"headers":{"content-type":"application/json","x-two":"a,b","user-agent":"curl","host":"abc.lambda-url.us-east-1.on.aws"},
+		"queryStringParameters":{"x":"1,2","y":"é","z":""},
+		"requestContext":{"accountId":"anonymous","apiId":"abc","domainName":"abc.lambda-url.us-east-1.on.aws","domainPrefix":"abc",
+			"http":{"method":"POST","path":"/a%20b/c","protocol":"HTTP/1.1","sourceIp":"203.0.113.7","userAgent":"curl"},
+			"requestId":"id","routeKey":"$default","stage":"$default","time":"26/Nov/2025:11:45:00 +0000","timeEpoch":1764157500123},
+		"body":"{\"é\":1}","isBase64Encoded":false}`
+	if diff := cmp.Diff(parsed(t, want), parsed(t, string(data))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func parsed(t *testing.T, text string) (v any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), &v); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	return v
+}
+
+// A body that is no text comes as base64, whatever its type says.
+func TestBodies(t *testing.T) {
+	for _, test := range []struct {
+		contentType, body string
+		isBase64          bool
+	}{
+		{"", "text", false}, {"text/plain; charset=utf-8", "text", false}, {"application/problem+json", "{}", false},
+		{"application/x-www-form-urlencoded", "a=b", false}, {"image/png", "png", true}, {"application/octet-stream", "x", true},
+		{"text/plain", "\xff", true}, {"application/json", "\x00\xfe", true},
+	} {
+		data, err := event.Request{Header: http.Header{"Content-Type": {test.contentType}}, Body: []byte(test.body)}.FunctionURL()
+		var got struct {
+			Body            string
+			IsBase64Encoded bool
+		}
+		if err != nil || json.Unmarshal(data, &got) != nil {
+			t.Fatal(err)
+		}
+		want := test.body
+		if test.isBase64 {
+			want = base64.StdEncoding.EncodeToString([]byte(test.body))
+		}
+		if got.IsBase64Encoded != test.isBase64 || got.Body != want {
+			t.Errorf("%q as %q: %+v", test.body, test.contentType, got)
+		}
+	}
+}
+
+func TestParseResponse2(t *testing.T) {
+	jsonType := http.Header{"Content-Type": {"application/json"}}
+	for answer, want := range map[string]event.Response{
+		`{"statusCode":201,"headers":{"X-A":"b","Content-Type":"text/plain"},"cookies":["a=1; Secure","b=2"],"body":"hi"}`: {StatusCode: 201, Header: http.Header{"X-A": {"b"}, "Content-Type": {"text/plain"}, "Set-Cookie": {"a=1; Secure", "b=2"}}, Body: []byte("hi")},
+		`{"statusCode":"404"}`: {StatusCode: 404, Header: jsonType},
+		`{"statusCode":200,"body":"AP8=","isBase64Encoded":true}`:  {StatusCode: 200, Header: jsonType, Body: []byte("\x00\xff")},
+		`{"statusCode":200,"body":{"a":1}}`:                        {StatusCode: 200, Header: jsonType, Body: []byte(`{"a":1}`)},
+		`{"statusCode":200,"headers":{"X-N":7,"X-B":true}}`:        {StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}, "X-N": {"7"}, "X-B": {"true"}}},
+		`{"statusCode":200,"multiValueHeaders":{"X-A":["1","2"]}}`: {StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}, "X-A": {"1", "2"}}},
+		`{"message":"hi"}`: {StatusCode: 200, Header: jsonType, Body: []byte(`{"message":"hi"}`)},
+		`"text"`:           {StatusCode: 200, Header: jsonType, Body: []byte(`"text"`)},
+		`null`:             {StatusCode: 200, Header: jsonType, Body: []byte(`null`)},
+		`not JSON`:         {StatusCode: 200, Header: jsonType, Body: []byte(`not JSON`)},
+	} {
+		got, err := event.ParseResponse2([]byte(answer))
+		if err != nil {
+			t.Errorf("%s: %v", answer, err)
+			continue
+		}
+		if diff := cmp.Diff(want, *got); diff != "" {
+			t.Errorf("%s: %s", answer, diff)
+		}
+	}
+	for answer, want := range map[string]string{
+		`{"statusCode":"x"}`:  `statusCode is "x"; a number from 100 to 599 is needed`,
+		`{"statusCode":1000}`: `statusCode is 1000; a number from 100 to 599 is needed`,
+		`{"statusCode":200,"body":"*","isBase64Encoded":true}`: `reading a body that isBase64Encoded: illegal base64 data at input byte 0`,
+	} {
+		if _, err := event.ParseResponse2([]byte(answer)); err == nil || err.Error() != want {
+			t.Errorf("%s: %v", answer, err)
+		}
+	}
+}
+
+func TestParsePrelude(t *testing.T) {
+	got, err := event.ParsePrelude([]byte(`{"headers":{"Content-Type":"text/html"},"cookies":["a=1"]}`))
+	want := &event.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"text/html"}, "Set-Cookie": {"a=1"}}}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+	if _, err := event.ParsePrelude([]byte(`{`)); err == nil {
+		t.Error("half an object is a prelude")
+	}
+}
