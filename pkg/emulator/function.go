@@ -63,6 +63,7 @@ type Function struct {
 	under     int           // invocations
 	changed   chan struct{} // closed when something of this has changed
 	closed    bool
+	cut       int // invocations that were under way when all was killed
 }
 
 // A member is one sandbox of a function.
@@ -315,6 +316,7 @@ func (f *Function) expire(m *member) {
 
 // end ends a sandbox, as at a spindown, and waits until nothing of it is left.
 func (f *Function) end(m *member) {
+	defer context.AfterFunc(f.life, m.kill)()
 	if err := m.Close(); err != nil && f.life.Err() == nil {
 		m.options.Logger.Debug("ending a sandbox", "cause", err)
 	}
@@ -329,8 +331,8 @@ func (f *Function) Sandboxes() int {
 }
 
 // Close takes no more invocations, waits for those under way until ctx ends, which ends them, and ends every sandbox as at
-// a spindown. Nothing is left when it returns.
-func (f *Function) Close(ctx context.Context) {
+// a spindown. Nothing is left when it returns how many invocations it cut off.
+func (f *Function) Close(ctx context.Context) (cut int) {
 	f.mu.Lock()
 	f.closed = true
 	f.tell()
@@ -348,11 +350,15 @@ func (f *Function) Close(ctx context.Context) {
 	f.mu.Unlock()
 	f.work.Wait()
 	f.kill()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.cut
 }
 
 func (f *Function) killAll() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.cut = f.under
 	for _, m := range f.members {
 		m.kill()
 	}

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"context"
+	"reflect"
 
 	"github.com/serverless/open-runtime/internal/frames"
 )
@@ -40,7 +41,7 @@ func (f *Function) refresh(m *member) {
 	if m.expiry != nil {
 		m.expiry.Stop()
 	}
-	if m.placement.Update == nil || m.all != max(f.options.Config.Concurrency, 1) {
+	if m.placement.Update == nil || m.all != max(f.options.Config.Concurrency, 1) || !sameRoom(m.placement.Spec, f.options.Spec) {
 		f.remove(m)
 		return
 	}
@@ -64,4 +65,10 @@ func (f *Function) refresh(m *member) {
 		}
 		f.tell()
 	})
+}
+
+// sameRoom says whether two sandboxes differ in nothing but what their folders hold.
+func sameRoom(a, b Spec) bool {
+	a.Task, a.Opt, b.Task, b.Opt = "", "", "", ""
+	return reflect.DeepEqual(a, b)
 }
