@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/serverless/open-runtime/internal/executable"
+	"github.com/serverless/open-runtime/pkg/emulator"
 	"github.com/serverless/open-runtime/pkg/layer"
 	"github.com/serverless/open-runtime/pkg/project"
 )
@@ -64,13 +65,19 @@ Exit codes: 0 it answered, 2 sor.yaml or the event is wrong, 3 no sandbox here, 
 	f.BoolVar(&o.local, "local", false, "in a sandbox on this machine (the only place so far)")
 	f.StringArrayVarP(&o.events, "event", "e", nil, "event: JSON, a file, @FILE, or - for stdin (default {}); may be repeated")
 	o.sandboxFlags(cmd)
-	f.IntVar(&o.timeout, "timeout", 0, "seconds (default: sor.yaml's)")
-	f.IntVar(&o.memory, "memory", 0, "MB (default: sor.yaml's)")
+	o.functionFlags(cmd)
 	f.StringVar(&o.layer, "layer", "", "run this built layer zip instead of the project's files")
 	f.BoolVar(&o.trace, "trace", false, "show what each middleware and the handler made of the event")
 	f.BoolVar(&o.json, "json", false, "one JSON object an invocation on stdout: payload, error, logs, report, stages")
-	f.BoolVar(&o.awsCredentials, "aws-credentials", false, "pass this shell's AWS credentials to the function")
 	return cmd
+}
+
+// functionFlags are those that lie over what sor.yaml says of the function.
+func (o *invokeOptions) functionFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.IntVar(&o.timeout, "timeout", 0, "seconds (default: sor.yaml's)")
+	f.IntVar(&o.memory, "memory", 0, "MB (default: sor.yaml's)")
+	f.BoolVar(&o.awsCredentials, "aws-credentials", false, "pass this shell's AWS credentials to the function")
 }
 
 // sandboxFlags are those of all commands that start a sandbox.
@@ -121,8 +128,10 @@ func runInvoke(ctx context.Context, screen *ui, cmd *cobra.Command, o invokeOpti
 }
 
 // loadProject reads sor.yaml of this folder or one above; what is wrong with it is exit 2, all at once.
-func (w *workspace) loadProject() (*project.Project, error) {
-	p, err := project.Load(w.wd, project.Options{
+func (w *workspace) loadProject() (*project.Project, error) { return loadProjectAt(w.wd) }
+
+func loadProjectAt(dir string) (*project.Project, error) {
+	p, err := project.Load(dir, project.Options{
 		Targets: layer.Targets(), DefaultTarget: layer.DefaultTarget, CheckTarget: layer.CheckTarget, Architecture: runtime.GOARCH,
 	})
 	if err != nil {
@@ -176,6 +185,11 @@ func (w *workspace) prepare(ctx context.Context, p *project.Project, o invokeOpt
 	if o.image != "" && box.Name() != "docker" {
 		w.warn("--image is for the docker sandbox, and this is the %s one", box.Name())
 	}
+	return w.stage(ctx, p, box, o)
+}
+
+// stage brings the project's folders up to date, for a sandbox.
+func (w *workspace) stage(ctx context.Context, p *project.Project, box emulator.Sandbox, o invokeOptions) (*session, error) {
 	if o.layer != "" && !filepath.IsAbs(o.layer) {
 		o.layer = filepath.Join(w.wd, o.layer)
 	}

@@ -79,6 +79,7 @@ It packs them with an open runtime into a Lambda layer, and runs that very layer
 		newInitCommand(screen),
 		newBuildLayerCommand(screen),
 		newInvokeCommand(screen),
+		newStartCommand(screen),
 		newMiddlewareCommand(screen),
 		newConformCommand(screen),
 		newDoctorCommand(screen),

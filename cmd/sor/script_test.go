@@ -7,9 +7,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -58,7 +60,8 @@ func TestScripts(t *testing.T) {
 			return false, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": cmdExits,
+			"exits":  cmdExits,
+			"awaits": cmdAwaits,
 		},
 	})
 }
@@ -77,6 +80,33 @@ func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if got != args[0] {
 		ts.Fatalf("%s exits with %s, want %s", strings.Join(args[1:], " "), got, args[0])
+	}
+}
+
+// cmdAwaits polls a file that a program in the background writes until a pattern is in it, and puts what the pattern's first
+// group found into a variable: awaits log 'listening on (.*)' URL.
+func cmdAwaits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: awaits FILE PATTERN [VARIABLE]")
+	}
+	pattern, err := regexp.Compile("(?m)" + args[1])
+	ts.Check(err)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	limit := time.After(time.Minute)
+	for {
+		text, err := os.ReadFile(ts.MkAbs(args[0]))
+		if found := pattern.FindSubmatch(text); err == nil && found != nil {
+			if len(args) == 3 {
+				ts.Setenv(args[2], string(found[1]))
+			}
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-limit:
+			ts.Fatalf("%s never had %s:\n%s", args[0], args[1], text)
+		}
 	}
 }
 

@@ -100,9 +100,8 @@ func credentials(pass bool) map[string]string {
 
 // start starts the sandbox. The emulator outlives ctx by the moment it takes to end everything in it.
 func (s *session) start(ctx context.Context) error {
-	if s.passCredentials && os.Getenv("AWS_ACCESS_KEY_ID") == "" {
-		return fail(exitCredentials, "export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or leave --aws-credentials out",
-			errors.New("--aws-credentials: this shell has no AWS_ACCESS_KEY_ID"))
+	if err := s.checkCredentials(); err != nil {
+		return err
 	}
 	var err error
 	s.emulator, err = emulator.Start(ctx, s.box, s.options)
@@ -113,6 +112,15 @@ func (s *session) start(ctx context.Context) error {
 		return fail(exitMissing, "`sor doctor` says what this machine can do", fmt.Errorf("starting the %s sandbox: %w", s.box.Name(), err))
 	}
 	s.detail("memory: %s", memoryLimit(s.emulator.Facts()))
+	return nil
+}
+
+// checkCredentials says whether there are any to pass.
+func (s *session) checkCredentials() error {
+	if s.passCredentials && os.Getenv("AWS_ACCESS_KEY_ID") == "" {
+		return fail(exitCredentials, "export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or leave --aws-credentials out",
+			errors.New("--aws-credentials: this shell has no AWS_ACCESS_KEY_ID"))
+	}
 	return nil
 }
 

@@ -1,0 +1,194 @@
+package main
+
+// sor start: functions that stay, behind the Invoke API on loopback.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+type startOptions struct {
+	invokeOptions
+	listen      string
+	reserved    int
+	concurrency int
+	sandboxes   int
+	warm        int
+	idle        time.Duration
+	grace       time.Duration
+	freeze      bool
+}
+
+func newStartCommand(screen *ui) *cobra.Command {
+	var o startOptions
+	cmd := &cobra.Command{
+		Use:   "start [DIR]...",
+		Short: "Serve functions on this machine as Lambda does, until Ctrl-C",
+		Long: `Serve the function of this project, or of each DIR, behind Lambda's Invoke API on this machine.
+
+Sandboxes start when they are needed, stay warm, and end when they are idle for long; several invocations at once have
+several. AWS's SDKs and command line reach it as they reach AWS: AWS_ENDPOINT_URL_LAMBDA=http://127.0.0.1:3001.
+
+On stderr is "listening on http://ADDRESS" once it serves, and then what the functions log. The first Ctrl-C, SIGTERM or
+SIGHUP lets invocations under way finish for the grace, a second one does not wait.
+
+Exit codes: 0 it was told to end and nothing was cut off, 2 a sor.yaml or the command line is wrong, 3 the port is taken or
+there is no sandbox here, 130 invocations were cut off at its end.`,
+		Example: `  sor start
+  sor start orders payments --listen 127.0.0.1:0
+  aws lambda invoke --endpoint-url http://127.0.0.1:3001 --function-name hello /dev/stdout`,
+		RunE: func(cmd *cobra.Command, dirs []string) error { return runStart(cmd.Context(), screen, cmd, dirs, o) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.listen, "listen", defaultListen, "HOST:PORT of the Invoke API; port 0 for any")
+	f.IntVar(&o.reserved, "reserved-concurrency", 0, "invocations of a function at once, beyond which it is throttled (default: no limit)")
+	f.IntVar(&o.concurrency, "concurrency", 0, "invocations at once in one environment (default: one, as Lambda's standard)")
+	f.IntVar(&o.sandboxes, "sandboxes", 0, "of a function at most; more invocations wait (default: what memory and processors allow)")
+	f.IntVar(&o.warm, "warm", 0, "sandboxes of each function that are started ahead")
+	f.DurationVar(&o.idle, "idle", 10*time.Minute, "after which an idle sandbox ends; 0 for never")
+	f.DurationVar(&o.grace, "grace", 5*time.Second, "for invocations under way when it is told to end")
+	f.BoolVar(&o.freeze, "freeze", false, "stop every process of a sandbox between two invocations, as Lambda does")
+	o.sandboxFlags(cmd)
+	o.functionFlags(cmd)
+	return cmd
+}
+
+// check says what is wrong with flags.
+func (o startOptions) check() error {
+	for _, one := range []struct {
+		flag  string
+		value int64
+	}{
+		{"reserved-concurrency", int64(o.reserved)}, {"concurrency", int64(o.concurrency)}, {"sandboxes", int64(o.sandboxes)},
+		{"warm", int64(o.warm)}, {"idle", int64(o.idle)}, {"grace", int64(o.grace)},
+	} {
+		if one.value < 0 {
+			return fail(exitUsage, "", fmt.Errorf("--%s is less than 0", one.flag))
+		}
+	}
+	return nil
+}
+
+// runStart checks everything that can be known before anything starts: the port first, then the projects.
+func runStart(ctx context.Context, screen *ui, cmd *cobra.Command, dirs []string, o startOptions) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	w, err := openWorkspace(screen)
+	if err != nil {
+		return err
+	}
+	listener, err := w.listenOn(ctx, "--listen", o.listen)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	functions, err := w.openFunctions(ctx, cmd.Flags(), dirs, o)
+	if err != nil {
+		return err
+	}
+	defer w.trim()
+	return functions.serve(ctx, listener, o)
+}
+
+// served are the functions of one sor start.
+type served struct {
+	*workspace
+	functions []*servedFunction
+}
+
+// openFunctions reads and stages all projects. No sandbox has started when it returns.
+func (w *workspace) openFunctions(ctx context.Context, flags *pflag.FlagSet, dirs []string, o startOptions) (*served, error) {
+	s := &served{workspace: w}
+	if len(dirs) == 0 {
+		dirs = []string{w.wd}
+	}
+	projects, err := w.loadProjects(flags, dirs, o.invokeOptions)
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range projects {
+		f, err := w.openFunction(ctx, dirs[i], p, o)
+		if err != nil {
+			return nil, err
+		}
+		if len(projects) > 1 {
+			f.prefix = p.Name + ": "
+		}
+		s.functions = append(s.functions, f)
+	}
+	return s, nil
+}
+
+// serve serves until ctx ends, and leaves nothing behind.
+func (s *served) serve(ctx context.Context, listener net.Listener, o startOptions) error {
+	server := &http.Server{
+		Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10,
+		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+	}
+	broken := make(chan error, 1)
+	go func() { broken <- server.Serve(listener) }()
+	s.line("listening on http://" + listener.Addr().String())
+	for _, f := range s.functions {
+		s.say("  %s  %s", f.Config().FunctionName, f.Config().FunctionARN)
+	}
+	err := s.warm(ctx, o.warm)
+	if err == nil {
+		select {
+		case <-ctx.Done():
+		case err = <-broken:
+		}
+	}
+	return errors.Join(err, s.end(ctx, server, o.grace))
+}
+
+// warm starts sandboxes ahead.
+func (s *served) warm(ctx context.Context, n int) error {
+	for _, f := range s.functions {
+		if err := f.function.Warm(ctx, n); err != nil && ctx.Err() == nil {
+			return fail(exitMissing, "`sor doctor` says what this machine can do", err)
+		}
+	}
+	return nil
+}
+
+// end lets what is under way finish for the grace and ends everything else.
+func (s *served) end(ctx context.Context, server *http.Server, grace time.Duration) error {
+	ctx = context.WithoutCancel(ctx)
+	limited, cancel := context.WithTimeout(ctx, grace)
+	defer cancel()
+	var closing sync.WaitGroup
+	closing.Go(func() {
+		last, cancel := context.WithTimeout(ctx, grace+time.Second) // to say what was cut off
+		defer cancel()
+		if server.Shutdown(last) != nil {
+			_ = server.Close()
+		}
+	})
+	var cut atomic.Int64
+	for _, f := range s.functions {
+		closing.Go(func() { cut.Add(int64(f.function.Close(limited))) })
+	}
+	closing.Wait()
+	if n := cut.Load(); n > 0 {
+		s.warn("cut off after %s: %d invocations; --grace DURATION gives them longer", grace, n)
+		return &exitError{code: exitInterrupted, told: true}
+	}
+	return nil
+}
+
+// isDir says whether an argument names a folder.
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}

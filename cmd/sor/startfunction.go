@@ -1,0 +1,133 @@
+package main
+
+// One function of sor start: its project as it is now, and the pool of its sandboxes.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/serverless/open-runtime/internal/frames"
+	"github.com/serverless/open-runtime/pkg/emulator"
+	"github.com/serverless/open-runtime/pkg/project"
+)
+
+type servedFunction struct {
+	*workspace
+	dir      string // where its sor.yaml was looked for
+	prefix   string // of its log lines, when there are several functions
+	function *emulator.Function
+}
+
+// loadProjects reads the sor.yaml of all folders, with the flags over them. Their names differ.
+func (w *workspace) loadProjects(flags *pflag.FlagSet, dirs []string, o invokeOptions) ([]*project.Project, error) {
+	var projects []*project.Project
+	at := map[string]string{}
+	for _, dir := range dirs {
+		if !isDir(dir) {
+			return nil, fail(exitUsage, "name folders with a sor.yaml", fmt.Errorf("%s is no folder", dir))
+		}
+		p, err := loadProjectAt(dir)
+		if err != nil && len(dirs) > 1 {
+			err = in(w.displayPath(dir), err)
+		}
+		if err == nil {
+			err = overrideProject(p, flags, o)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if other, ok := at[p.Name]; ok {
+			return nil, fail(exitUsage, "give one another name in its sor.yaml", fmt.Errorf("%s and %s both have the function %s", other, dir, p.Name))
+		}
+		at[p.Name] = dir
+		projects = append(projects, p)
+	}
+	return projects, nil
+}
+
+// in says of which folder an error is, and keeps its exit status and hint.
+func in(dir string, err error) error {
+	exit, ok := errors.AsType[*exitError](err)
+	if !ok {
+		return fmt.Errorf("in %s: %w", dir, err)
+	}
+	return fail(exit.code, exit.hint, fmt.Errorf("in %s: %w", dir, exit.err))
+}
+
+// openFunction stages a project and makes its pool, which is empty.
+func (w *workspace) openFunction(ctx context.Context, dir string, p *project.Project, o startOptions) (*servedFunction, error) {
+	run, err := w.prepare(ctx, p, o.invokeOptions)
+	if err != nil {
+		return nil, err
+	}
+	if err := run.checkCredentials(); err != nil {
+		return nil, err
+	}
+	f := &servedFunction{workspace: w, dir: dir}
+	options := emulator.FunctionOptions{
+		Options: run.options, Sandbox: run.box, Reserved: o.reserved, Sandboxes: o.sandboxes, Idle: o.idle,
+	}
+	if options.Sandboxes == 0 {
+		options.Sandboxes = machineSandboxes(p.Memory)
+	}
+	options.Config.Concurrency, options.Config.Freeze = o.concurrency, o.freeze
+	options.Log, options.Trace = f.onLog, nil
+	f.function = emulator.NewFunction(options)
+	return f, nil
+}
+
+// Config is the function's.
+func (f *servedFunction) Config() frames.Config { return f.function.Config() }
+
+// Begin begins an invocation. What keeps a sandbox from starting is told to who serves, too.
+func (f *servedFunction) Begin(ctx context.Context, told frames.SupervisorInvoke, event []byte) (*emulator.Invocation, error) {
+	inv, err := f.function.Begin(ctx, told, event)
+	if err != nil && !errors.Is(err, emulator.ErrThrottled) && !errors.Is(err, emulator.ErrClosed) && ctx.Err() == nil {
+		f.line(f.paint("31", "error: ") + f.prefix + err.Error())
+	}
+	return inv, err
+}
+
+// onLog prints a line of the function's log.
+func (f *servedFunction) onLog(log frames.Log, line []byte) {
+	if f.settings.Quiet && log.Source == frames.SourcePlatform {
+		return
+	}
+	f.raw(append([]byte(f.prefix), line...))
+}
+
+// machineSandboxes is how many sandboxes of a function this machine has room for: half of its free memory, if each takes
+// what the function may, and sixteen a processor.
+func machineSandboxes(memoryMB int) int {
+	most := 16 * runtime.NumCPU()
+	if free := freeMemoryMB("/proc/meminfo"); free > 0 {
+		most = min(most, free/2/memoryMB)
+	}
+	return max(most, 2)
+}
+
+// freeMemoryMB is MemAvailable of proc_meminfo(5), 0 where it is not told.
+func freeMemoryMB(file string) int {
+	data, err := os.ReadFile(filepath.FromSlash(file))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(data), "MemAvailable:")
+	fields := strings.Fields(rest)
+	if len(fields) == 0 {
+		return 0
+	}
+	kilobytes, err := strconv.Atoi(fields[0])
+	if err != nil {
+		return 0
+	}
+	return kilobytes / 1024
+}
