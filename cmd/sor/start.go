@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -15,6 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/serverless/open-runtime/pkg/emulator/invokeapi"
 )
 
 type startOptions struct {
@@ -27,6 +28,10 @@ type startOptions struct {
 	idle        time.Duration
 	grace       time.Duration
 	freeze      bool
+	retryDelay  time.Duration
+	destination string
+	hosts       []string
+	origins     []string
 }
 
 func newStartCommand(screen *ui) *cobra.Command {
@@ -57,6 +62,10 @@ there is no sandbox here, 130 invocations were cut off at its end.`,
 	f.IntVar(&o.warm, "warm", 0, "sandboxes of each function that are started ahead")
 	f.DurationVar(&o.idle, "idle", 10*time.Minute, "after which an idle sandbox ends; 0 for never")
 	f.DurationVar(&o.grace, "grace", 5*time.Second, "for invocations under way when it is told to end")
+	f.DurationVar(&o.retryDelay, "async-retry-delay", 0, "before the second attempt of an asynchronous invocation; twice that before the third (default: Lambda's minutes)")
+	f.StringVar(&o.destination, "destination", "", "file that gets a line of JSON for each asynchronous invocation that is done with")
+	f.StringArrayVar(&o.hosts, "allow-host", nil, "another name by which this machine may be asked; may be repeated")
+	f.StringArrayVar(&o.origins, "allow-origin", nil, "web page that may ask, as https://app.example; may be repeated")
 	f.BoolVar(&o.freeze, "freeze", false, "stop every process of a sandbox between two invocations, as Lambda does")
 	o.sandboxFlags(cmd)
 	o.functionFlags(cmd)
@@ -70,7 +79,7 @@ func (o startOptions) check() error {
 		value int64
 	}{
 		{"reserved-concurrency", int64(o.reserved)}, {"concurrency", int64(o.concurrency)}, {"sandboxes", int64(o.sandboxes)},
-		{"warm", int64(o.warm)}, {"idle", int64(o.idle)}, {"grace", int64(o.grace)},
+		{"warm", int64(o.warm)}, {"async-retry-delay", int64(o.retryDelay)}, {"idle", int64(o.idle)}, {"grace", int64(o.grace)},
 	} {
 		if one.value < 0 {
 			return fail(exitUsage, "", fmt.Errorf("--%s is less than 0", one.flag))
@@ -98,6 +107,10 @@ func runStart(ctx context.Context, screen *ui, cmd *cobra.Command, dirs []string
 		return err
 	}
 	defer w.trim()
+	if functions.records, err = w.openDestination(o.destination); err != nil {
+		return err
+	}
+	defer functions.records.close()
 	return functions.serve(ctx, listener, o)
 }
 
@@ -105,6 +118,7 @@ func runStart(ctx context.Context, screen *ui, cmd *cobra.Command, dirs []string
 type served struct {
 	*workspace
 	functions []*servedFunction
+	records   *destination
 }
 
 // openFunctions reads and stages all projects. No sandbox has started when it returns.
@@ -132,24 +146,46 @@ func (w *workspace) openFunctions(ctx context.Context, flags *pflag.FlagSet, dir
 
 // serve serves until ctx ends, and leaves nothing behind.
 func (s *served) serve(ctx context.Context, listener net.Listener, o startOptions) error {
-	server := &http.Server{
-		Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10,
-		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
-	}
-	broken := make(chan error, 1)
-	go func() { broken <- server.Serve(listener) }()
-	s.line("listening on http://" + listener.Addr().String())
+	api := invokeapi.Options{Hosts: append(o.hosts, ownHost(listener)...), Origins: o.origins, Logger: s.logger()}
 	for _, f := range s.functions {
-		s.say("  %s  %s", f.Config().FunctionName, f.Config().FunctionARN)
+		api.Functions = append(api.Functions, invokeapi.Served{Function: f, Queue: f.startQueue(s.records, o.retryDelay)})
+	}
+	serving, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	// To say what was cut off takes a moment more than the grace.
+	go func() { ended <- invokeapi.Serve(serving, listener, invokeapi.New(api), o.grace+time.Second) }()
+	address := listener.Addr().String()
+	s.line("listening on http://" + address)
+	for _, f := range s.functions {
+		name := f.Config().FunctionName
+		s.say("  %s  %s  URL http://%s", name, f.Config().FunctionARN, urlHost(name, address))
 	}
 	err := s.warm(ctx, o.warm)
 	if err == nil {
 		select {
 		case <-ctx.Done():
-		case err = <-broken:
+		case err = <-ended:
+			ended <- nil
 		}
 	}
-	return errors.Join(err, s.end(ctx, server, o.grace))
+	stop()
+	err = errors.Join(err, s.end(ctx, o.grace))
+	return errors.Join(err, <-ended)
+}
+
+// ownHost is the address that was asked for, if it was a particular one.
+func ownHost(listener net.Listener) []string {
+	if address, ok := listener.Addr().(*net.TCPAddr); ok && !address.IP.IsUnspecified() {
+		return []string{address.IP.String()}
+	}
+	return nil
+}
+
+// urlHost is where a function's URL is: any name under localhost is this machine.
+func urlHost(name, address string) string {
+	_, port, _ := net.SplitHostPort(address) // a listener's own
+	return name + ".localhost:" + port
 }
 
 // warm starts sandboxes ahead.
@@ -163,21 +199,14 @@ func (s *served) warm(ctx context.Context, n int) error {
 }
 
 // end lets what is under way finish for the grace and ends everything else.
-func (s *served) end(ctx context.Context, server *http.Server, grace time.Duration) error {
-	ctx = context.WithoutCancel(ctx)
-	limited, cancel := context.WithTimeout(ctx, grace)
+func (s *served) end(ctx context.Context, grace time.Duration) error {
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
 	var closing sync.WaitGroup
-	closing.Go(func() {
-		last, cancel := context.WithTimeout(ctx, grace+time.Second) // to say what was cut off
-		defer cancel()
-		if server.Shutdown(last) != nil {
-			_ = server.Close()
-		}
-	})
 	var cut atomic.Int64
 	for _, f := range s.functions {
 		closing.Go(func() { cut.Add(int64(f.function.Close(limited))) })
+		closing.Go(f.queue.Close)
 	}
 	closing.Wait()
 	if n := cut.Load(); n > 0 {

@@ -24,6 +24,7 @@ type servedFunction struct {
 	dir      string // where its sor.yaml was looked for
 	prefix   string // of its log lines, when there are several functions
 	function *emulator.Function
+	queue    *emulator.Queue
 }
 
 // loadProjects reads the sor.yaml of all folders, with the flags over them. Their names differ.
