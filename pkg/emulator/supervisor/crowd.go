@@ -29,8 +29,7 @@ func (e *environment) awaitOneOfMany(ctx context.Context) (*invocation, *apiErro
 	e.mu.Lock()
 	switch e.state {
 	case stateStarted:
-		e.state = stateReady
-		e.settleInit()
+		e.begun()
 	case stateReady:
 	default:
 		err := transition(e.state, stateReady)

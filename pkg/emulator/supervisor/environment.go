@@ -38,6 +38,7 @@ type environment struct {
 	started    time.Time
 	initTook   time.Duration // INIT before the first invocation; reported once
 
+	telemetry  *telemetry
 	logs       *logPipe
 	traces     *tracePipe
 	registered chan struct{} // closed when every external extension has registered: the runtime may start
@@ -77,7 +78,7 @@ func (s *supervisor) newEnvironment(request string) *environment {
 	e := &environment{
 		supervisor: s, request: request, phase: "init", started: time.Now(), state: stateStarted,
 		registered: make(chan struct{}), ready: make(chan struct{}), dead: make(chan struct{}), gone: make(chan struct{}),
-		offered: newOffer(), initPost: make(chan struct{}),
+		offered: newOffer(), initPost: make(chan struct{}), telemetry: newTelemetry(s.jsonLogs()),
 	}
 	if request != "" {
 		e.phase = "invoke"
@@ -89,6 +90,8 @@ func (s *supervisor) newEnvironment(request string) *environment {
 	s.environment = e
 	s.mu.Unlock()
 	s.memory.begin()
+	start := initStart{s.initializationType(), e.phase, s.config.FunctionName, s.config.FunctionVersion}
+	s.platform(e, platformInitStart, request, start, "")
 	if a := e.startExtensions(); a != nil {
 		e.fail(func(string) answer { return *a })
 		return e
@@ -165,7 +168,7 @@ func (e *environment) fail(told func(id string) answer) {
 	e.failure = told
 	for _, x := range e.extensions {
 		if x.child != nil && x.child.HasExited() {
-			e.supervisor.logExtension(x, "Failed", cmp.Or(x.errorType, errorExtensionCrash))
+			e.supervisor.logExtension(e, x, "Failed", cmp.Or(x.errorType, errorExtensionCrash))
 		}
 	}
 	close(e.dead)
@@ -221,6 +224,7 @@ func (e *environment) awaitInit(ctx context.Context, limit <-chan struct{}) *ans
 	case <-e.ready:
 		e.initTook = time.Since(e.started)
 		e.flush() // what was printed so far belongs to INIT
+		e.reportInit("", "", "")
 		return nil
 	case <-e.initPost:
 		return e.afterInitError(ctx)
@@ -352,6 +356,7 @@ func (e *environment) end() {
 	for _, x := range e.all() {
 		x.close()
 	}
+	e.telemetry.end()
 }
 
 // requestID is that of a line of the log: what is read when the invocation has just ended is still its own.

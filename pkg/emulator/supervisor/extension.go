@@ -115,7 +115,7 @@ func (e *environment) startExtensions() *answer {
 		})
 		if err != nil {
 			a := startFailure(e.requestID(), path, errorExtensionLaunch, err)
-			s.logExtension(x, "LaunchError", errorExtensionLaunch)
+			s.logExtension(e, x, "LaunchError", errorExtensionLaunch)
 			return &a
 		}
 		s.limit(child)
@@ -189,16 +189,20 @@ func invokeEvent(inv *invocation) any {
 
 // extensionLog passes a line of an extension's log on.
 func (s *supervisor) extensionLog(e *environment, line []byte) {
+	e.telemetry.line(frames.SourceExtension, line)
 	_ = s.out.Write(frames.Log{Type: frames.TypeLog, Source: frames.SourceExtension, RequestID: e.requestID()}, nonNil(line))
 }
 
 // logExtension writes Lambda's line of an extension.
-func (s *supervisor) logExtension(x *extension, state, errorType string) {
+func (s *supervisor) logExtension(e *environment, x *extension, state, errorType string) {
 	line := "EXTENSION\tName: " + x.name + "\tState: " + state + "\tEvents: [" + strings.Join(x.eventNames(), ", ") + "]"
 	if errorType != "" {
 		line += "\tError Type: " + errorType
 	}
-	s.log(frames.SourcePlatform, "", line)
+	if !x.external {
+		line = ""
+	}
+	s.platform(e, platformExtension, "", extensionEvent{x.name, state, x.eventNames(), errorType}, line)
 }
 
 func (x *extension) eventNames() []string {

@@ -197,9 +197,7 @@ func (e *environment) askNextEvent(id string) (*extension, *apiError) {
 	switch x.state {
 	case extensionRegistered:
 		x.state = extensionReady
-		if x.external {
-			e.supervisor.logExtension(x, string(extensionReady), "")
-		}
+		e.supervisor.logExtension(e, x, string(extensionReady), "")
 		e.settleInit()
 	case extensionRunning:
 		if len(x.events) == 0 { // it has had the event, and asks for the one after it
@@ -241,7 +239,7 @@ func (s *supervisor) extensionFailed(w http.ResponseWriter, r *http.Request, to 
 		return
 	}
 	accepted(w)
-	s.logExtension(x, string(to), x.errorType)
+	s.logExtension(e, x, string(to), x.errorType)
 	e.fail(func(id string) answer { return extensionError(x, id) })
 }
 

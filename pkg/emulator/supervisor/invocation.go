@@ -27,8 +27,9 @@ type invocation struct {
 	answered chan answer   // one answer at the most, from the runtime
 	released chan struct{} // closed when the runtime asks for the next event, and so does each extension that was told
 
-	state       state // of one among several; the environment's mu holds it, as it does the next
-	runtimeDone bool  // the runtime has asked for the next event
+	state       state  // of one among several; the environment's mu holds it, as it does the next
+	runtimeDone bool   // the runtime has asked for the next event, or never will
+	errorType   string // of its answer
 
 	mu     sync.Mutex
 	stream streamState
@@ -130,6 +131,11 @@ func newInvocation(told frames.SupervisorInvoke, event []byte, config frames.Con
 		id: told.ID, event: event, headers: told, start: now, deadline: deadline, expires: expires,
 		answered: make(chan answer, 1), released: make(chan struct{}),
 	}
+}
+
+// startRecord tells of its start.
+func (inv *invocation) startRecord(version string) invocationStart {
+	return invocationStart{RequestID: inv.id, Version: version, Tracing: tracingOf(inv)}
 }
 
 // header lists the headers of /next; AWS sends those that are not empty.

@@ -40,7 +40,26 @@ func (s *supervisor) logInitReport(e *environment, failed *answer) {
 		status = "timeout"
 	}
 	e.flush()
-	s.log(frames.SourcePlatform, e.requestID(), initReportLine(time.Since(e.started), e.phase, status, failed.errorType))
+	if !e.runtimeIsUp() {
+		done := initRuntimeDone{s.initializationType(), e.phase, status, failed.errorType}
+		s.platform(e, platformInitRuntimeDone, e.requestID(), done, "")
+	}
+	e.reportInit(status, failed.errorType, initReportLine(time.Since(e.started), e.phase, status, failed.errorType))
+}
+
+// reportInit tells how INIT went, after which nobody may subscribe.
+func (e *environment) reportInit(status, errorType, line string) {
+	s := e.supervisor
+	report := initReport{s.initializationType(), e.phase, status, errorType, initMetrics{milliseconds(time.Since(e.started))}}
+	s.platform(e, platformInitReport, e.requestID(), report, line)
+	e.telemetry.close()
+}
+
+// runtimeIsUp says whether the runtime has asked for its first event.
+func (e *environment) runtimeIsUp() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.state != stateStarted && e.state != stateInitError
 }
 
 // expiry gives a channel that is closed when a time limit is over: never in attach mode, and not while a debugger holds it.
@@ -93,13 +112,14 @@ func (s *supervisor) acquire(ctx context.Context, inv *invocation, limit <-chan 
 
 // run takes an invocation through the environment. What it gives besides the report is to be done after it: ending the
 // environment may take its extensions two seconds.
-func (s *supervisor) run(ctx context.Context, inv *invocation) (report frames.Report, after func()) {
+func (s *supervisor) run(ctx context.Context, inv *invocation) (e *environment, report frames.Report, after func()) {
 	after = func() {}
 	limit, stop := s.expiry(ctx, time.Until(inv.expires))
 	defer stop()
 	s.memory.begin()
 	report = frames.Report{Type: frames.TypeReport, ID: inv.id, Status: "success", MemorySizeMB: s.config.MemoryMB}
 	e, failed := s.acquire(ctx, inv, limit, &report)
+	e.telemetry.platform(inv.start, platformStart, inv.startRecord(s.config.FunctionVersion))
 	answered := false
 	if failed == nil {
 		failed, answered = s.await(ctx, e, inv, limit, &report)
@@ -110,7 +130,7 @@ func (s *supervisor) run(ctx context.Context, inv *invocation) (report frames.Re
 	}
 	report.DurationMs, report.BilledDurationMs = milliseconds(took), int64(math.Ceil(milliseconds(took)))
 	report.MaxMemoryUsedMB = s.memory.end(failed == nil)
-	return report, after
+	return e, report, after
 }
 
 // await gives the event to the runtime and waits for its answer, its next /next and that of each extension. It returns
@@ -168,7 +188,8 @@ func (s *supervisor) fail(e *environment, inv *invocation, failed answer, answer
 	if !answered {
 		s.answer(inv, failed)
 	}
-	if timeout {
+	e.tellFailure(inv, failed)
+	if timeout && !s.jsonLogs() {
 		text := fmt.Sprintf("%s %s Task timed out after %.2f seconds", time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), inv.id, float64(s.config.TimeoutMs)/1000)
 		s.log(frames.SourcePlatform, inv.id, text)
 		s.log(frames.SourcePlatform, inv.id, "")
@@ -180,6 +201,25 @@ func (s *supervisor) fail(e *environment, inv *invocation, failed answer, answer
 		}
 	}
 	return after
+}
+
+// tellFailure tells who subscribed how the runtime ended an invocation that it did not.
+func (e *environment) tellFailure(inv *invocation, failed answer) {
+	status := statusFailure
+	if failed.errorType == runtimeapi.ErrorTimedOut {
+		status = statusTimeout
+	}
+	e.mu.Lock()
+	done := inv.runtimeDone
+	inv.runtimeDone = true
+	e.mu.Unlock()
+	if done {
+		return
+	}
+	e.supervisor.platform(e, platformRuntimeDone, inv.id, inv.doneRecord(status, failed.errorType), "")
+	if status == statusFailure {
+		e.telemetry.platform(time.Now(), platformFault, "RequestId: "+inv.id+" Process exited before completing request")
+	}
 }
 
 func timedOut(id string, timeoutMs int64) answer {

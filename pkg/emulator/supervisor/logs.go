@@ -91,6 +91,7 @@ func (p *logPipe) close() {
 
 // functionLog passes a line of the function's log on.
 func (s *supervisor) functionLog(e *environment, line []byte) {
+	e.telemetry.line(frames.SourceFunction, line)
 	_ = s.out.Write(frames.Log{Type: frames.TypeLog, Source: frames.SourceFunction, RequestID: e.requestID()}, nonNil(line))
 }
 

@@ -26,6 +26,8 @@ func (s *supervisor) routes() http.Handler {
 	mux.HandleFunc("GET "+runtimeapi.PathExtensionNext, s.nextExtensionEvent)
 	mux.HandleFunc("POST "+runtimeapi.PathExtensionInitError, s.extensionInitError)
 	mux.HandleFunc("POST "+runtimeapi.PathExtensionExitError, s.extensionExitError)
+	mux.HandleFunc("PUT "+runtimeapi.PathTelemetry, s.subscribe(apiTelemetry))
+	mux.HandleFunc("PUT "+runtimeapi.PathLogs, s.subscribe(apiLogs))
 	return bareMethodErrors(mux)
 }
 
@@ -162,14 +164,13 @@ func (e *environment) askNext() (*offer, *apiError) {
 	defer e.mu.Unlock()
 	switch e.state {
 	case stateStarted:
-		e.state = stateReady
-		e.settleInit()
+		e.begun()
 	case stateResponseSent:
 		e.state = stateReady
 		last := e.current
 		e.current, e.offered = nil, newOffer()
-		last.runtimeDone = true
 		e.last = last
+		e.done(last)
 		e.settle(last)
 	case stateReady, stateRunning:
 	default:
@@ -177,6 +178,24 @@ func (e *environment) askNext() (*offer, *apiError) {
 		return nil, &err
 	}
 	return e.offered, nil
+}
+
+// begun ends the runtime's part of INIT. The caller holds mu.
+func (e *environment) begun() {
+	e.state = stateReady
+	s := e.supervisor
+	s.platform(e, platformInitRuntimeDone, e.request, initRuntimeDone{s.initializationType(), e.phase, statusSuccess, ""}, "")
+	e.settleInit()
+}
+
+// done ends the runtime's part of an invocation. The caller holds mu.
+func (e *environment) done(inv *invocation) {
+	status := statusSuccess
+	if inv.errorType != "" {
+		status = statusError
+	}
+	inv.runtimeDone = true
+	e.supervisor.platform(e, platformRuntimeDone, inv.id, inv.doneRecord(status, inv.errorType), "")
 }
 
 // hand moves the runtime to Running. Of two that waited for one event, the second may come when it is answered already.
@@ -209,7 +228,9 @@ func (e *environment) begin(id string, to state) (*invocation, *apiError) {
 // finish gives the caller its answer; the runtime may ask for the next event.
 func (e *environment) finish(inv *invocation, a answer) {
 	e.mu.Lock()
+	inv.errorType = a.errorType
 	if e.crowd != nil {
+		e.done(inv)
 		e.crowd.finish(inv)
 	} else {
 		e.state = stateResponseSent

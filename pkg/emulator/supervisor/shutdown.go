@@ -6,6 +6,7 @@ package supervisor
 // https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-shutdown
 
 import (
+	"context"
 	"sync"
 	"syscall"
 	"time"
@@ -59,6 +60,7 @@ func (e *environment) shutdown(why reason) {
 	if !internal && !external {
 		return
 	}
+	e.flushTelemetry()
 	total, share := internalGrace, internalGrace
 	if external {
 		total = shutdownGrace
@@ -137,11 +139,25 @@ func (e *environment) shutExtensionsDown(why reason, deadline time.Time) {
 	ends.Wait()
 }
 
-// freeze stops every process of the sandbox, as Lambda does between two invocations.
-func (s *supervisor) freeze() {
+// rest has the telemetry of an invocation delivered, and freezes the sandbox if it is to be.
+func (s *supervisor) rest(e *environment) {
 	if !s.config.Freeze {
+		e.telemetry.nudge()
 		return
 	}
+	e.flushTelemetry()
+	s.freeze()
+}
+
+// flushTelemetry waits for the delivery of what there is, for a moment.
+func (e *environment) flushTelemetry() {
+	ctx, cancel := context.WithTimeout(context.Background(), telemetryGrace)
+	defer cancel()
+	e.telemetry.flush(ctx)
+}
+
+// freeze stops every process of the sandbox, as Lambda does between two invocations.
+func (s *supervisor) freeze() {
 	s.frozen.Lock()
 	defer s.frozen.Unlock()
 	s.isFrozen = true

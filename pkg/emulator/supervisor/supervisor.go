@@ -245,15 +245,18 @@ func (s *supervisor) serve(ctx context.Context, f frames.Frame) error {
 	}
 	s.thaw()
 	inv := newInvocation(told, f.Payload, s.config)
-	s.log(frames.SourcePlatform, inv.id, "START RequestId: "+inv.id+" Version: "+s.config.FunctionVersion)
-	report, after := s.run(ctx, inv)
+	s.platform(nil, platformStart, inv.id, inv.startRecord(s.config.FunctionVersion), "START RequestId: "+inv.id+" Version: "+s.config.FunctionVersion)
+	e, report, after := s.run(ctx, inv)
 	if ctx.Err() != nil {
 		return nil
 	}
 	defer after()
-	s.log(frames.SourcePlatform, inv.id, "END RequestId: "+inv.id)
-	s.log(frames.SourcePlatform, inv.id, reportLine(report))
-	s.freeze()
+	e.telemetry.platform(time.Now(), platformEnd, invocationEnd{inv.id})
+	if !s.jsonLogs() {
+		s.log(frames.SourcePlatform, inv.id, "END RequestId: "+inv.id)
+	}
+	s.platform(e, platformReport, inv.id, reportRecord(inv, report), reportLine(report))
+	s.rest(e)
 	return s.out.Write(report, nil)
 }
 

@@ -42,7 +42,6 @@ func (s *supervisor) runtimeEnvironment() []string {
 	}
 	if s.config.Concurrency > 0 {
 		env["AWS_LAMBDA_MAX_CONCURRENCY"] = fmt.Sprint(s.config.Concurrency)
-		env["AWS_LAMBDA_INITIALIZATION_TYPE"] = "lambda-managed-instances"
 	}
 	if d := s.config.Debug; d != nil {
 		plan, _ := json.Marshal(d) // strings only: cannot fail
@@ -72,7 +71,7 @@ func (s *supervisor) lambdaEnvironment() map[string]string {
 		"AWS_LAMBDA_FUNCTION_NAME":        s.config.FunctionName,
 		"AWS_LAMBDA_FUNCTION_VERSION":     s.config.FunctionVersion,
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": fmt.Sprint(s.config.MemoryMB),
-		"AWS_LAMBDA_INITIALIZATION_TYPE":  "on-demand",
+		"AWS_LAMBDA_INITIALIZATION_TYPE":  s.initializationType(),
 		"AWS_LAMBDA_LOG_GROUP_NAME":       "/aws/lambda/" + s.config.FunctionName,
 		"AWS_LAMBDA_LOG_STREAM_NAME":      s.logStream(),
 		"LAMBDA_TASK_ROOT":                s.options.Task,
@@ -86,6 +85,14 @@ func (s *supervisor) lambdaEnvironment() map[string]string {
 		"_AWS_XRAY_DAEMON_ADDRESS":        "169.254.79.129",
 		"_AWS_XRAY_DAEMON_PORT":           "2000",
 	}
+}
+
+// initializationType is how the environment came to be.
+func (s *supervisor) initializationType() string {
+	if s.config.Concurrency > 0 {
+		return "lambda-managed-instances"
+	}
+	return "on-demand"
 }
 
 // logStream names the log stream of an environment as Lambda does: day, version and 32 hex digits.
