@@ -23,6 +23,7 @@ type settings struct {
 	CacheDir  string
 	Sandbox   string
 	Network   string
+	Endpoint  string // where functions are served, for those who invoke
 	CacheSize int64 // bytes
 }
 
@@ -32,6 +33,10 @@ func loadSettings(cmd *cobra.Command) (settings, error) {
 	v.SetEnvPrefix("SOR")
 	v.SetEnvKeyReplacer(strings.NewReplacer("-", "_"))
 	v.AutomaticEnv()
+	// AWS's SDKs and command line take the latter too. https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+	if err := v.BindEnv("endpoint", "SOR_ENDPOINT", "AWS_ENDPOINT_URL_LAMBDA"); err != nil {
+		return settings{}, err
+	}
 	v.SetDefault("sandbox", "auto")
 	v.SetDefault("network", "")
 	v.SetDefault("cache-mb", 2048)
@@ -55,6 +60,7 @@ func loadSettings(cmd *cobra.Command) (settings, error) {
 		CacheDir:  v.GetString("cache-dir"),
 		Sandbox:   v.GetString("sandbox"),
 		Network:   v.GetString("network"),
+		Endpoint:  v.GetString("endpoint"),
 		CacheSize: megabytes << 20,
 	}, nil
 }

@@ -35,23 +35,34 @@ type invokeOptions struct {
 	trace          bool
 	json           bool
 	awsCredentials bool
+
+	eventLines    bool
+	clientContext string
+	tenantID      string
+	traceID       string
+
+	endpoint string
+	function string
+	async    bool
 }
 
 func newInvokeCommand(screen *ui) *cobra.Command {
 	var o invokeOptions
 	cmd := &cobra.Command{
-		Use:   "invoke --local [-e EVENT]...",
-		Short: "Invoke the function of this project in a local sandbox",
-		Long: `Invoke the function of this project in a local sandbox: the real bootstrap, the real middlewares, the real handler.
+		Use:   "invoke {--local | --endpoint URL} [-e EVENT]...",
+		Short: "Invoke the function of this project, in a local sandbox or where it is served",
+		Long: `Invoke the function of this project in a local sandbox, the real bootstrap, the real middlewares, the real handler, or,
+with --endpoint, by a running ` + "`sor start`" + `.
 
 What changed since the last time is brought up to date first. The function's answer is on stdout, byte for byte; its
-logs and everything else are on stderr. Several -e in one run reuse the warm sandbox.
+logs and everything else are on stderr. Several -e in one run reuse the warm sandbox. With --events each line of stdin is
+an event, taken as it comes, and each answer a line of JSON; a line that is no JSON ends it.
 
-Exit codes: 0 it answered, 2 sor.yaml or the event is wrong, 3 no sandbox here, 5 it returned an error, 6 it timed out,
-7 the event or the layer is over a limit, 130 interrupted.`,
+Exit codes: 0 it answered, 2 sor.yaml or the event is wrong, 3 no sandbox here, or nobody at the endpoint, 5 it returned an
+error, 6 it timed out, 7 the event or the layer is over a limit, 130 interrupted.`,
 		Example: `  sor invoke --local -e '{"name":"Ada"}'
-  sor invoke --local -e events/hello.json --trace
-  sor invoke --local -e - --json < event.json | jq .report`,
+  sor invoke --local -e - --json < event.json | jq .report
+  sor invoke --endpoint http://127.0.0.1:3001 --events < events.ndjson`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			err := runInvoke(cmd.Context(), screen, cmd, o)
@@ -62,8 +73,15 @@ Exit codes: 0 it answered, 2 sor.yaml or the event is wrong, 3 no sandbox here, 
 		},
 	}
 	f := cmd.Flags()
-	f.BoolVar(&o.local, "local", false, "in a sandbox on this machine (the only place so far)")
+	f.BoolVar(&o.local, "local", false, "in a sandbox on this machine")
+	f.StringVar(&o.endpoint, "endpoint", "", "by the Invoke API at this URL, as sor start says it [SOR_ENDPOINT, AWS_ENDPOINT_URL_LAMBDA]")
+	f.StringVar(&o.function, "function", "", "name of the function at the endpoint (default: this project's)")
+	f.BoolVar(&o.async, "async", false, "have the endpoint queue the event, and wait for no answer")
 	f.StringArrayVarP(&o.events, "event", "e", nil, "event: JSON, a file, @FILE, or - for stdin (default {}); may be repeated")
+	f.BoolVar(&o.eventLines, "events", false, "events from stdin, a line each (NDJSON); answers on stdout, a line each")
+	f.StringVar(&o.clientContext, "client-context", "", "client context that the function sees: JSON, or @FILE")
+	f.StringVar(&o.tenantID, "tenant-id", "", "tenant that the function sees")
+	f.StringVar(&o.traceID, "trace-id", "", "X-Ray trace header (default: a new one)")
 	o.sandboxFlags(cmd)
 	o.functionFlags(cmd)
 	f.StringVar(&o.layer, "layer", "", "run this built layer zip instead of the project's files")
@@ -96,17 +114,35 @@ func isTold(err error) bool {
 	return ok && exit.told
 }
 
-// runInvoke checks everything that can be known before anything starts, then hands over to a session.
+// runInvoke checks everything that can be known before anything starts, then hands over to a session, or to the endpoint.
 func runInvoke(ctx context.Context, screen *ui, cmd *cobra.Command, o invokeOptions) error {
 	if !o.local {
-		return fail(exitUsage, "sor invoke --local invokes it on this machine", errors.New("sor invokes locally only, and --local says so"))
+		o.endpoint = screen.settings.Endpoint
+	}
+	if err := o.checkPlace(cmd.Flags().Changed("endpoint")); err != nil {
+		return err
 	}
 	if o.json {
 		screen.quiet = true
 	}
-	events, err := readEvents(ctx, o.events, cmd.InOrStdin())
+	told, err := o.told()
 	if err != nil {
 		return err
+	}
+	next, err := o.openEvents(ctx, cmd.InOrStdin())
+	if errors.Is(err, io.EOF) {
+		return nil // no line, no invocation
+	}
+	if err != nil {
+		return err
+	}
+	several := o.eventLines || len(o.events) > 1
+	if !o.local {
+		r, err := newRemote(screen, o, told)
+		if err != nil {
+			return err
+		}
+		return invokeEach(ctx, r, cmd.OutOrStdout(), next, several)
 	}
 	w, err := openWorkspace(screen)
 	if err != nil {
@@ -124,7 +160,19 @@ func runInvoke(ctx context.Context, screen *ui, cmd *cobra.Command, o invokeOpti
 		return err
 	}
 	defer w.trim()
-	return run.invokeAll(ctx, cmd.OutOrStdout(), events)
+	run.told, run.lines = told, o.eventLines
+	return run.invokeAll(ctx, cmd.OutOrStdout(), next, several)
+}
+
+// openEvents reads all events of -e, or the first line of stdin: nothing starts before there is an event.
+func (o *invokeOptions) openEvents(ctx context.Context, stdin io.Reader) (nextEvent, error) {
+	if !o.eventLines {
+		events, err := readEvents(ctx, o.events, stdin)
+		return eachOf(events), err
+	}
+	next := eventLines(stdin)
+	first, err := next(ctx)
+	return before(first, next), err
 }
 
 // loadProject reads sor.yaml of this folder or one above; what is wrong with it is exit 2, all at once.
@@ -272,8 +320,8 @@ func findingText(f executable.Finding) string {
 	return text
 }
 
-// invokeAll invokes the events in turn in one warm sandbox; the first failure decides the exit status.
-func (s *session) invokeAll(ctx context.Context, stdout io.Writer, events [][]byte) (err error) {
+// invokeAll invokes the events in turn in one warm sandbox.
+func (s *session) invokeAll(ctx context.Context, stdout io.Writer, next nextEvent, several bool) (err error) {
 	if err := s.start(ctx); err != nil {
 		return err
 	}
@@ -282,16 +330,34 @@ func (s *session) invokeAll(ctx context.Context, stdout io.Writer, events [][]by
 			err = closeErr
 		}
 	}()
+	return invokeEach(ctx, s, stdout, next, several)
+}
+
+// An invoker is where events go: a sandbox, or an endpoint.
+type invoker interface {
+	invoke(ctx context.Context, event []byte) (*emulator.Result, error)
+	print(stdout io.Writer, event []byte, result *emulator.Result, several bool) error
+}
+
+// invokeEach invokes the events in turn; the first failure decides the exit status.
+func invokeEach(ctx context.Context, at invoker, stdout io.Writer, next nextEvent, several bool) error {
 	code := exitOK
-	for _, event := range events {
-		result, err := s.invoke(ctx, event)
+	for {
+		event, err := next(ctx)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		var result *emulator.Result
+		if err == nil {
+			result, err = at.invoke(ctx, event)
+		}
 		if err != nil && code != exitOK && ctx.Err() == nil {
 			return fail(code, "", err) // the first failure decides
 		}
 		if err != nil {
 			return err
 		}
-		if err := s.print(stdout, event, result, len(events) > 1); err != nil {
+		if err := at.print(stdout, event, result, several); err != nil {
 			return err
 		}
 		if code == exitOK {

@@ -109,7 +109,7 @@ func runMiddleware(ctx context.Context, screen *ui, cmd *cobra.Command, o invoke
 		return err
 	}
 	if result.ErrorType != "" {
-		session.tellFunctionError(result)
+		session.tellError(result.Payload, session.project.Code, session.wd)
 		return &exitError{code: exitOf(result), told: true}
 	}
 	return session.printHook(cmd, name, hook, result.Payload)

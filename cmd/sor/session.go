@@ -37,6 +37,8 @@ type session struct {
 	trace, json     bool
 	bare            bool // without START, END and REPORT, as with -q: what runs is no function
 	passCredentials bool
+	told            frames.SupervisorInvoke // what each invocation brings along
+	lines           bool                    // each answer is a line
 
 	emulator *emulator.Emulator
 	options  emulator.Options
@@ -135,7 +137,9 @@ func memoryLimit(facts frames.Facts) string {
 func (s *session) close() error { return s.emulator.Close() }
 
 func (s *session) invoke(ctx context.Context, event []byte) (*emulator.Result, error) {
-	result, err := s.emulator.Invoke(ctx, frames.SupervisorInvoke{ID: identifier.UUID()}, event)
+	told := s.told
+	told.ID = identifier.UUID()
+	result, err := s.emulator.Invoke(ctx, told, event)
 	if err != nil && ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -174,18 +178,21 @@ func (s *session) print(stdout io.Writer, event []byte, result *emulator.Result,
 		s.showTrace(event, s.stages, result.Report.DurationMs)
 	}
 	if result.ErrorType != "" {
-		s.tellFunctionError(result)
+		s.tellError(result.Payload, s.project.Code, s.wd)
+	}
+	if s.lines {
+		return writePayload(stdout, oneLine(result.Payload), true)
 	}
 	return writePayload(stdout, result.Payload, several)
 }
 
-// tellFunctionError says on stderr what went wrong in the function, in the words of its author's own files.
-func (s *session) tellFunctionError(result *emulator.Result) {
-	for i, line := range describeError(result.Payload, s.project.Code, s.wd) {
+// tellError says what went wrong in the function, in the words of its author's own files.
+func (u *ui) tellError(document []byte, code, wd string) {
+	for i, line := range describeError(document, code, wd) {
 		if i == 0 {
-			line = s.paint("31", line)
+			line = u.paint("31", line)
 		}
-		s.line(line)
+		u.line(line)
 	}
 }
 
