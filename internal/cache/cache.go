@@ -33,19 +33,22 @@ const (
 	memoFolder   = "memo"
 )
 
-// A Cache is one folder, shared by all sor processes of a user. Entries that it gave stay until the process ends.
+// A Cache is one folder, shared by all sor processes of a user. Entries that it gave stay until they are released, or the
+// process ends.
 type Cache struct {
 	root string
 
 	mu     sync.Mutex
 	held   map[string]*hold
 	filled bool // Trim has something to look at
+	swept  bool // what others left of live folders was looked for
 }
 
 // A hold is an entry that this process uses, or is about to.
 type hold struct {
 	mu   sync.Mutex
 	lock *os.File // shared, nil until the entry is there
+	uses int      // how often it was given
 }
 
 // Open opens the cache in dir, and makes the folder when it is not there. "" is $SOR_CACHE, else sor in the user's cache
@@ -128,6 +131,7 @@ func (c *Cache) entry(kind, key string, fill func(part string) error) (string, e
 	path := filepath.Join(c.root, name)
 	if h.lock != nil {
 		if _, err := os.Lstat(path); err == nil {
+			h.uses++
 			return path, nil
 		}
 		h.release() // someone removed it by hand
@@ -140,6 +144,7 @@ func (c *Cache) entry(kind, key string, fill func(part string) error) (string, e
 		if _, err := os.Lstat(path); err == nil {
 			touch(lock)
 			h.lock = lock
+			h.uses++
 			return path, nil
 		}
 		lock.Close()
@@ -244,6 +249,21 @@ func (h *hold) release() {
 	if h.lock != nil {
 		h.lock.Close()
 		h.lock = nil
+	}
+}
+
+// Release says that an entry is used once less than it was given: when it is used no more, it may be removed.
+func (c *Cache) Release(kind, key string) {
+	name, err := c.name(kind, key)
+	if err != nil {
+		return // it was never given
+	}
+	h := c.hold(name)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.uses--; h.uses <= 0 {
+		h.uses = 0
+		h.release()
 	}
 }
 

@@ -47,6 +47,17 @@ func other(role, root string) error {
 		fmt.Println("ready")
 		return end()
 	}
+	if role == "live" {
+		dir, _, err := c.Live()
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, "one"), nil, 0o644); err != nil {
+			return err
+		}
+		fmt.Println("ready")
+		return end()
+	}
 	_, err = c.Dir("kind", "half", func(dir string) error {
 		if err := os.WriteFile(filepath.Join(dir, "one"), nil, 0o644); err != nil {
 			return err
