@@ -31,6 +31,7 @@ type layer struct {
 var layers = []layer{
 	{"internal", []string{"internal"}, "the ground knows words, wires and facts; no policy, and nothing of the floors above"},
 	{"internal/carried", []string{"internal", "github.com/klauspost/compress/zstd"}, "zstd is for what sor carries"},
+	{"internal/watch", []string{"internal", "github.com/fsnotify/fsnotify"}, "each system tells of changes in its own way, and fsnotify knows them all"},
 	{"pkg/middleware/kit", nil, "it is linked into people's middlewares, and copied into their projects"},
 	{"pkg/middleware", []string{"internal"}, "it is linked into the bootstrap: every cold start pays for what it brings"},
 	{"pkg/sidecar", []string{"internal"}, "it is linked into the bootstrap: every cold start pays for what it brings"},
@@ -78,6 +79,7 @@ var rooms = []room{
 	{"github.com/spf13/pflag", []string{"cmd/sor"}, "flags are the terminal's business"},
 	{"github.com/spf13/viper", []string{"cmd/sor/config.go"}, "read from everywhere it is a global variable, and it lowercases keys"},
 	{"go.yaml.in/yaml/v3", []string{"pkg/project"}, "one package says what sor.yaml means, with the line that says it"},
+	{"github.com/fsnotify/fsnotify", []string{"internal/watch"}, "one package knows how systems tell of changes, and what to do when they don't"},
 	{"github.com/klauspost/compress/zstd", []string{"internal/carried"}, "it is for the programs that sor carries"},
 	{"github.com/klauspost/compress/flate", []string{"pkg/layer"}, "the standard library's bytes change with Go; a layer's may not"},
 	{"github.com/aws/aws-lambda-go", []string{"pkg/emulator/sandboxtest/witness"}, "it is a witness of the tests, and links into nothing that ships"},
