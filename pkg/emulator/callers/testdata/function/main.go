@@ -1,0 +1,104 @@
+// A function on AWS's own client for Go, for callers and for benchmarks: bytes in, bytes out, and nothing decoded unless the
+// event is an object with an "op". Built static, as the bootstrap of a function whose runtime is provided.
+//
+// With a variable SIGTERM it is told of the end of its sandbox: it says so in the log, and in the file that the variable
+// names, and exits.
+// https://docs.aws.amazon.com/lambda/latest/dg/golang-handler.html
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+)
+
+func main() {
+	if file := os.Getenv("SIGTERM"); file != "" {
+		lambda.StartWithOptions(function{}, lambda.WithEnableSIGTERM(func() {
+			fmt.Println("told of the end")
+			_ = os.WriteFile(file, []byte("told of the end\n"), 0o600) // the log says it too
+			os.Exit(0)
+		}))
+		return
+	}
+	lambda.Start(function{})
+}
+
+type function struct{}
+
+type event struct {
+	Op     string `json:"op"`
+	ID     string `json:"id"`
+	Status int    `json:"status"`
+	Ms     int    `json:"ms"`
+	Gate   string `json:"gate"`
+	Path   string `json:"path"`
+}
+
+func (function) Invoke(ctx context.Context, raw []byte) ([]byte, error) {
+	if !bytes.HasPrefix(raw, []byte(`{"op":`)) {
+		return raw, nil
+	}
+	var e event
+	if err := json.Unmarshal(raw, &e); err != nil {
+		return nil, err
+	}
+	return e.answer(ctx, raw)
+}
+
+func (e event) answer(ctx context.Context, raw []byte) ([]byte, error) {
+	switch e.Op {
+	case "context":
+		return json.Marshal(tell(ctx))
+	case "error":
+		return nil, errors.New("out of cheese")
+	case "exit":
+		os.Exit(e.Status)
+	case "log":
+		fmt.Println("a line of " + e.ID)
+	case "read":
+		text, err := os.ReadFile(e.Path)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(string(text))
+	case "sleep":
+		time.Sleep(time.Duration(e.Ms) * time.Millisecond)
+	case "gate":
+		if err := pass(ctx, e.Gate); err != nil {
+			return nil, err
+		}
+	}
+	return raw, nil
+}
+
+// tell gives what the client made of the headers and the environment.
+func tell(ctx context.Context) map[string]any {
+	lc, _ := lambdacontext.FromContext(ctx)
+	return map[string]any{
+		"requestId": lc.AwsRequestID, "arn": lc.InvokedFunctionArn, "tenant": lc.TenantID,
+		"client": lc.ClientContext.Client.AppTitle, "custom": lc.ClientContext.Custom["k"],
+		"trace": os.Getenv("_X_AMZN_TRACE_ID"), "name": lambdacontext.FunctionName, "version": lambdacontext.FunctionVersion,
+	}
+}
+
+// pass waits until a gate answers: the test has seen what came before.
+func pass(ctx context.Context, gate string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, gate, http.NoBody)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	return response.Body.Close()
+}
