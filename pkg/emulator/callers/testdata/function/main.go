@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -35,20 +34,30 @@ func main() {
 type function struct{}
 
 type event struct {
-	Op     string `json:"op"`
-	ID     string `json:"id"`
-	Status int    `json:"status"`
-	Ms     int    `json:"ms"`
-	Gate   string `json:"gate"`
-	Path   string `json:"path"`
+	Op     string          `json:"op"`
+	ID     string          `json:"id"`
+	Status int             `json:"status"`
+	Gate   string          `json:"gate"`
+	Path   string          `json:"path"`
+	Value  json.RawMessage `json:"value"`
 }
 
 func (function) Invoke(ctx context.Context, raw []byte) ([]byte, error) {
-	if !bytes.HasPrefix(raw, []byte(`{"op":`)) {
+	asked := raw
+	if bytes.HasPrefix(raw, []byte(`{"version":"2.0"`)) { // of a function URL: what is asked is in the query
+		var request struct {
+			QueryStringParameters struct{ Ask string }
+		}
+		if err := json.Unmarshal(raw, &request); err != nil {
+			return nil, err
+		}
+		asked = []byte(request.QueryStringParameters.Ask)
+	}
+	if !bytes.HasPrefix(asked, []byte(`{"op":`)) {
 		return raw, nil
 	}
 	var e event
-	if err := json.Unmarshal(raw, &e); err != nil {
+	if err := json.Unmarshal(asked, &e); err != nil {
 		return nil, err
 	}
 	return e.answer(ctx, raw)
@@ -70,12 +79,12 @@ func (e event) answer(ctx context.Context, raw []byte) ([]byte, error) {
 			return nil, err
 		}
 		return json.Marshal(string(text))
-	case "sleep":
-		time.Sleep(time.Duration(e.Ms) * time.Millisecond)
+	case "value":
+		return e.Value, nil
 	case "gate":
-		if err := pass(ctx, e.Gate); err != nil {
-			return nil, err
-		}
+		return raw, pass(ctx, e.Gate)
+	case "fail":
+		return nil, errors.Join(pass(ctx, e.Gate), errors.New("out of cheese"))
 	}
 	return raw, nil
 }

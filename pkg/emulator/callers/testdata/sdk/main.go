@@ -13,11 +13,11 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 type ask struct {
@@ -122,9 +122,9 @@ func failure(err error) answer {
 		log.Fatal(err)
 	}
 	result := answer{Code: api.ErrorCode(), Message: api.ErrorMessage()}
-	var response *smithyhttp.ResponseError
+	var response *awshttp.ResponseError
 	if errors.As(err, &response) {
-		result.Status = response.HTTPStatusCode()
+		result.Status, result.RequestID = response.HTTPStatusCode(), response.ServiceRequestID()
 	}
 	var throttled *types.TooManyRequestsException
 	if errors.As(err, &throttled) {
