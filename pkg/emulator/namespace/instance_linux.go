@@ -26,10 +26,18 @@ type instance struct {
 	err           error         // valid after ended
 }
 
-func (i *instance) Read(p []byte) (int, error)  { return i.stdout.Read(p) }
 func (i *instance) Write(p []byte) (int, error) { return i.stdin.Write(p) }
 func (i *instance) CloseWrite() error           { return i.stdin.Close() }
 func (i *instance) Facts() frames.Facts         { return i.facts }
+
+// Read reads what the supervisor writes. After the end there is nothing to come, and nobody else to close it.
+func (i *instance) Read(p []byte) (int, error) {
+	n, err := i.stdout.Read(p)
+	if err != nil {
+		i.stdout.Close()
+	}
+	return n, err
+}
 
 // Wait blocks until nothing is left. What the supervisor wrote before its end can still be read afterwards.
 func (i *instance) Wait() error {

@@ -70,6 +70,7 @@ func (s Sandbox) start(ctx context.Context, spec emulator.Spec, who string, in i
 	if err := instruct(ends.setup.outer, in, who); err != nil {
 		child.Kill()
 		died := i.Wait()
+		i.stdout.Close() // nobody will read it
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		} else if errors.Is(err, errSilent) && died != nil {
