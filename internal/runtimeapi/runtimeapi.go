@@ -59,8 +59,8 @@ const (
 	PathExtensionInitError = "/2020-01-01/extension/init/error"
 	PathExtensionExitError = "/2020-01-01/extension/exit/error"
 
-	PathTelemetry          = "/2022-07-01/telemetry"
-	PathLogs               = "/2020-08-15/logs"
+	PathTelemetry = "/2022-07-01/telemetry"
+	PathLogs      = "/2020-08-15/logs"
 
 	HeaderExtensionName      = "Lambda-Extension-Name"
 	HeaderExtensionID        = "Lambda-Extension-Identifier"
