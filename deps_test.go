@@ -44,7 +44,7 @@ var layers = []layer{
 	{"pkg/emulator", []string{"internal", "pkg/emulator"}, "it plays AWS: it runs the bootstrap, it does not call it"},
 	{
 		"pkg/emulator/docker",
-		[]string{"internal", "pkg/emulator", "github.com/docker/docker", "github.com/containerd/errdefs", "github.com/opencontainers/image-spec"},
+		[]string{"internal", "pkg/emulator", "github.com/docker/docker", "github.com/docker/go-connections", "github.com/containerd/errdefs", "github.com/opencontainers/image-spec"},
 		"the docker client lives here and nowhere else",
 	},
 	{"pkg/emulator/namespace", []string{"internal", "pkg/emulator", "golang.org/x/sys"}, "namespaces are system calls"},

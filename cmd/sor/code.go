@@ -92,7 +92,7 @@ func isGo(path string) bool {
 // compile gives the program of Go source, compiled if it was not before. what is as a person calls it.
 func (w *workspace) compile(ctx context.Context, what, dir, arch string) (string, error) {
 	start := time.Now()
-	path, now, err := layer.CompileGo(ctx, w.cache, dir, arch)
+	path, now, err := layer.CompileGo(ctx, w.cache, dir, arch, what == w.debugged)
 	if err != nil {
 		return "", compileError(what, err)
 	}

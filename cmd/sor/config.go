@@ -24,7 +24,7 @@ type settings struct {
 	Sandbox   string
 	Network   string
 	Endpoint  string // where functions are served, for those who invoke
-	CacheSize int64 // bytes
+	CacheSize int64  // bytes
 }
 
 // loadSettings reads flag, then SOR_NAME, then sor/config.yaml in the user's configuration folder, then the default.

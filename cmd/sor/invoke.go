@@ -44,6 +44,8 @@ type invokeOptions struct {
 	endpoint string
 	function string
 	async    bool
+
+	debug debugOptions
 }
 
 func newInvokeCommand(screen *ui) *cobra.Command {
@@ -96,6 +98,7 @@ func (o *invokeOptions) functionFlags(cmd *cobra.Command) {
 	f.IntVar(&o.timeout, "timeout", 0, "seconds (default: sor.yaml's)")
 	f.IntVar(&o.memory, "memory", 0, "MB (default: sor.yaml's)")
 	f.BoolVar(&o.awsCredentials, "aws-credentials", false, "pass this shell's AWS credentials to the function")
+	o.debug.flags(cmd)
 }
 
 // sandboxFlags are those of all commands that start a sandbox.
@@ -226,6 +229,9 @@ func (w *workspace) prepare(ctx context.Context, p *project.Project, o invokeOpt
 	if err := p.CheckHandler(); err != nil {
 		return nil, fail(exitUsage, "", err)
 	}
+	if err := o.debug.check(); err != nil {
+		return nil, err
+	}
 	box, err := w.chooseSandbox(ctx, w.settings.Sandbox, imageFor(p), p.Runtime == project.Managed)
 	if err != nil {
 		return nil, err
@@ -242,6 +248,14 @@ func (w *workspace) stage(ctx context.Context, p *project.Project, box emulator.
 		o.layer = filepath.Join(w.wd, o.layer)
 	}
 	w.hereOnly(p, o.layer)
+	var debugged debuggee
+	if o.debug.port > 0 {
+		var err error
+		if debugged, err = o.debug.debuggee(p); err != nil {
+			return nil, err
+		}
+		w.debugged = debugged.name
+	}
 	task, err := w.stageTask(ctx, p)
 	if err != nil {
 		return nil, err
@@ -261,7 +275,11 @@ func (w *workspace) stage(ctx context.Context, p *project.Project, box emulator.
 		return nil, fail(exitUsage, "put an executable `bootstrap` into "+w.displayPath(p.Code),
 			errors.New("runtime: provided starts the function's own bootstrap, and there is none in the code or the layers"))
 	}
-	return w.newSession(ctx, p, box, &session{opt: opt, task: task, network: w.settings.Network, trace: o.trace, json: o.json, passCredentials: o.awsCredentials})
+	s, err := w.newSession(ctx, p, box, &session{opt: opt, task: task, network: w.settings.Network, trace: o.trace, json: o.json, passCredentials: o.awsCredentials})
+	if err != nil {
+		return nil, err
+	}
+	return s, s.debug(ctx, o.debug, debugged)
 }
 
 // codeVerdict stops at what is wrong with the code here too, and warns of what is wrong on the target alone.

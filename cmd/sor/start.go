@@ -28,6 +28,7 @@ type startOptions struct {
 	idle        time.Duration
 	grace       time.Duration
 	freeze      bool
+	attach      bool
 	retryDelay  time.Duration
 	destination string
 	hosts       []string
@@ -66,6 +67,7 @@ there is no sandbox here, 130 invocations were cut off at its end.`,
 	f.StringVar(&o.destination, "destination", "", "file that gets a line of JSON for each asynchronous invocation that is done with")
 	f.StringArrayVar(&o.hosts, "allow-host", nil, "another name by which this machine may be asked; may be repeated")
 	f.StringArrayVar(&o.origins, "allow-origin", nil, "web page that may ask, as https://app.example; may be repeated")
+	f.BoolVar(&o.attach, "attach", false, "start no runtime: you do, in a debugger say; no time limit passes, and an event is delivered again")
 	f.BoolVar(&o.freeze, "freeze", false, "stop every process of a sandbox between two invocations, as Lambda does")
 	o.sandboxFlags(cmd)
 	o.functionFlags(cmd)
@@ -161,7 +163,15 @@ func (s *served) serve(ctx context.Context, listener net.Listener, o startOption
 		name := f.Config().FunctionName
 		s.say("  %s  %s  URL http://%s", name, f.Config().FunctionARN, urlHost(name, address))
 	}
+	if o.attach {
+		o.warm = 1
+	}
 	err := s.warm(ctx, o.warm)
+	if o.attach && err == nil {
+		for _, f := range s.functions {
+			f.tellAttach()
+		}
+	}
 	if err == nil {
 		select {
 		case <-ctx.Done():

@@ -76,8 +76,17 @@ func (w *workspace) openFunction(ctx context.Context, dir string, p *project.Pro
 	options := emulator.FunctionOptions{
 		Options: run.options, Sandbox: run.box, Reserved: o.reserved, Sandboxes: o.sandboxes, Idle: o.idle,
 	}
-	if options.Sandboxes == 0 {
+	switch {
+	case o.attach || o.debug.port > 0: // there is one runtime that is yours, and one port
+		options.Sandboxes, options.Idle = 1, 0
+	case options.Sandboxes == 0:
 		options.Sandboxes = machineSandboxes(p.Memory)
+	}
+	if o.attach {
+		if err := run.attach(); err != nil {
+			return nil, err
+		}
+		options.Config.Attach = true
 	}
 	options.Config.Concurrency, options.Config.Freeze = o.concurrency, o.freeze
 	options.Log, options.Trace = f.onLog, nil

@@ -28,6 +28,8 @@ type workspace struct {
 	cache *cache.Cache
 	limit int64 // bytes that the cache may keep
 	wd    string
+
+	debugged string // what a debugger will follow, as a person calls it: its program is compiled for that
 }
 
 func openWorkspace(screen *ui) (*workspace, error) {

@@ -56,6 +56,9 @@ func Build(ctx context.Context, dir, pkg, out, arch string, extra ...string) err
 	return err
 }
 
+// Debuggable are the flags of Build for a program that a debugger can follow: with its symbols and paths, and unoptimised.
+var Debuggable = []string{"-trimpath=false", "-ldflags=-buildid=", "-gcflags=all=-N -l"}
+
 // List runs go list in dir as Build would see the packages, for Linux on arch, and gives its output.
 func List(ctx context.Context, dir, arch string, args ...string) (string, error) {
 	return run(ctx, dir, linux(arch), append([]string{"list"}, args...)...)

@@ -323,6 +323,16 @@ func (f *Function) end(m *member) {
 	m.placement.Release()
 }
 
+// API is where the Runtime API of the sandbox that was used last listens, as host:port; "" when there is none.
+func (f *Function) API() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.members) == 0 {
+		return ""
+	}
+	return f.members[len(f.members)-1].API()
+}
+
 // Sandboxes is how many there are.
 func (f *Function) Sandboxes() int {
 	f.mu.Lock()

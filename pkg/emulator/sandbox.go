@@ -33,6 +33,7 @@ type Spec struct {
 
 	Binds      []string // folders bound read-only at their own paths: interpreters that live in a home
 	PathSuffix []string // folders that join the end of PATH
+	Ports      []int    // of the sandbox that are this machine's loopback's too
 }
 
 // An Instance is a running sandbox. Reading and writing are the supervisor's stdout and stdin.

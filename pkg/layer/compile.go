@@ -62,14 +62,17 @@ type compiled struct {
 var errNotCached = errors.New("not in the cache")
 
 // CompileGo compiles the Go program in dir for Linux on arch, unless it did so before, and gives its path in the cache; now
-// says that it was compiled just now.
+// says that it was compiled just now. With debug a debugger can follow it.
 // Errors: gobuild.ErrNoGo, *GoVersionError, *ModulesError, *gobuild.CompileError with what the compiler said.
-func CompileGo(ctx context.Context, c *cache.Cache, dir, arch string) (path string, now bool, err error) {
+func CompileGo(ctx context.Context, c *cache.Cache, dir, arch string, debug bool) (path string, now bool, err error) {
 	dir, err = filepath.Abs(dir)
 	if err != nil {
 		return "", false, fmt.Errorf("compiling %s: %w", dir, err)
 	}
 	id := dir + "\n" + arch
+	if debug {
+		id += "\ndebug"
+	}
 	var known compiled
 	if data, ok := c.Memo("go", id); ok && json.Unmarshal(data, &known) == nil {
 		tool := lookAtGo()
@@ -82,11 +85,11 @@ func CompileGo(ctx context.Context, c *cache.Cache, dir, arch string) (path stri
 	}
 	var made compiled
 	for tries := 0; tries < 3; tries++ {
-		made, err = lookAtSources(ctx, dir, arch)
+		made, err = lookAtSources(ctx, dir, arch, debug)
 		if err == nil {
 			path, err = c.File("go", made.Key, func(path string) error {
 				now = true
-				return compile(ctx, dir, arch, path, made.Key)
+				return compile(ctx, dir, arch, path, made.Key, debug)
 			})
 		}
 		if !errors.Is(err, errChanged) {
@@ -107,16 +110,20 @@ func CompileGo(ctx context.Context, c *cache.Cache, dir, arch string) (path stri
 var errChanged = errors.New("its sources change while they are compiled")
 
 // compile compiles sources that have a key, and makes sure that they had it until the end.
-func compile(ctx context.Context, dir, arch, path, key string) error {
+func compile(ctx context.Context, dir, arch, path, key string, debug bool) error {
 	files, err := packageArgs(dir)
 	if err != nil {
 		return err
 	}
 	last := len(files) - 1
-	if err := gobuild.Build(ctx, dir, files[last], path, arch, files[:last]...); err != nil {
+	extra := files[:last:last]
+	if debug {
+		extra = append(slices.Clone(gobuild.Debuggable), extra...)
+	}
+	if err := gobuild.Build(ctx, dir, files[last], path, arch, extra...); err != nil {
 		return err
 	}
-	after, err := lookAtSources(ctx, dir, arch)
+	after, err := lookAtSources(ctx, dir, arch, debug)
 	if err == nil && after.Key != key {
 		err = fmt.Errorf("compiling %s: %w", dir, errChanged)
 	}
@@ -191,7 +198,7 @@ func (m *goModule) fixed() string {
 }
 
 // lookAtSources asks Go what the program is made of, and reads it: of modules at a version their name is enough.
-func lookAtSources(ctx context.Context, dir, arch string) (compiled, error) {
+func lookAtSources(ctx context.Context, dir, arch string, debug bool) (compiled, error) {
 	made := compiled{Paths: []string{dir}, Go: lookAtGo()}
 	var files []string
 	if mod := findGoMod(dir); mod != "" {
@@ -215,7 +222,7 @@ func lookAtSources(ctx context.Context, dir, arch string) (compiled, error) {
 		return made, fmt.Errorf("compiling %s: %w", dir, errChanged)
 	}
 	sum := sha256.New()
-	fmt.Fprintf(sum, "%s %s\n", goVersion, arch)
+	fmt.Fprintf(sum, "%s %s %t\n", goVersion, arch, debug)
 	for packages := json.NewDecoder(strings.NewReader(out)); packages.More(); {
 		var p goPackage
 		if err := packages.Decode(&p); err != nil {

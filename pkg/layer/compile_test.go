@@ -26,7 +26,7 @@ func TestCompileGo(t *testing.T) {
 	c := openCache(t, filepath.Join(root, "cache"))
 	compile := func(arch string) string {
 		t.Helper()
-		path, _, err := layer.CompileGo(t.Context(), c, dir, arch)
+		path, _, err := layer.CompileGo(t.Context(), c, dir, arch, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -60,7 +60,7 @@ func TestCompileGo(t *testing.T) {
 		t.Error("without Go, what is there is not used")
 	}
 	put(t, dir, map[string]string{"text.go": "package main\n\nconst text = \"three\"\n"})
-	if _, _, err := layer.CompileGo(t.Context(), c, dir, "amd64"); !errors.Is(err, gobuild.ErrNoGo) {
+	if _, _, err := layer.CompileGo(t.Context(), c, dir, "amd64", false); !errors.Is(err, gobuild.ErrNoGo) {
 		t.Errorf("without Go: %v", err)
 	}
 }
@@ -71,22 +71,22 @@ func TestCompileGoErrors(t *testing.T) {
 	t.Setenv("GOFLAGS", "-mod=mod")
 	dir := t.TempDir()
 	put(t, dir, map[string]string{"broken/main.go": "package main\n\nfunc main() { nonsense }\n", "broken/go.mod": "module m\n\ngo 1.22\n"})
-	_, _, err := layer.CompileGo(t.Context(), c, filepath.Join(dir, "broken"), "amd64")
+	_, _, err := layer.CompileGo(t.Context(), c, filepath.Join(dir, "broken"), "amd64", false)
 	if compile, ok := errors.AsType[*gobuild.CompileError](err); !ok || !strings.Contains(compile.Output, "main.go:3") {
 		t.Errorf("broken: %v", err)
 	}
 	put(t, dir, map[string]string{"new/main.go": "package main\n\nfunc main() {}\n", "new/go.mod": "module m\n\ngo 1.99\n"})
-	_, _, err = layer.CompileGo(t.Context(), c, filepath.Join(dir, "new"), "amd64")
+	_, _, err = layer.CompileGo(t.Context(), c, filepath.Join(dir, "new"), "amd64", false)
 	if old, ok := errors.AsType[*layer.GoVersionError](err); !ok || old.Needs != "go1.99" || !strings.Contains(old.Fix(), "1.99") {
 		t.Errorf("too new: %v", err)
 	}
 	put(t, dir, map[string]string{"library/main.go": "package library\n", "library/go.mod": "module m\n\ngo 1.22\n"})
-	_, _, err = layer.CompileGo(t.Context(), c, filepath.Join(dir, "library"), "amd64")
+	_, _, err = layer.CompileGo(t.Context(), c, filepath.Join(dir, "library"), "amd64", false)
 	if compile, ok := errors.AsType[*gobuild.CompileError](err); !ok || !strings.Contains(compile.Output, "it is package library") {
 		t.Errorf("no program: %v", err)
 	}
 	put(t, dir, map[string]string{"plain/main.go": "package main\n\nfunc main() {}\n"})
-	if _, _, err = layer.CompileGo(t.Context(), c, filepath.Join(dir, "plain"), "amd64"); err != nil {
+	if _, _, err = layer.CompileGo(t.Context(), c, filepath.Join(dir, "plain"), "amd64", false); err != nil {
 		t.Errorf("without go.mod: %v", err)
 	}
 }
@@ -102,7 +102,7 @@ func TestCompileGoWithoutModules(t *testing.T) {
 		"f/go.mod":  "module f\n\ngo 1.22\n\nrequire (\n\texample.com/here v1.0.0\n\texample.com/far v1.2.3\n)\n\nreplace example.com/here => ../here\n",
 		"f/main.go": "package main\n\nimport (\n\t_ \"example.com/far\"\n\t_ \"example.com/here\"\n)\n\nfunc main() {}\n",
 	})
-	_, _, err := layer.CompileGo(t.Context(), c, filepath.Join(dir, "f"), "amd64")
+	_, _, err := layer.CompileGo(t.Context(), c, filepath.Join(dir, "f"), "amd64", false)
 	missing, ok := errors.AsType[*layer.ModulesError](err)
 	if !ok || !slices.Equal(missing.Modules, []string{"example.com/far@v1.2.3"}) || !strings.Contains(missing.Fix(), "go mod download") {
 		t.Errorf("got %v", err)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
+	"github.com/docker/go-connections/nat"
 
 	"github.com/serverless/open-runtime/internal/frames"
 	"github.com/serverless/open-runtime/internal/owner"
@@ -68,6 +69,7 @@ func (s *Sandbox) configure(spec emulator.Spec, files provided) (*container.Conf
 	if files.volumesOf != "" {
 		host.VolumesFrom = []string{files.volumesOf + ":ro"}
 	}
+	publish(config, host, spec.Ports)
 	if spec.Network != "" {
 		host.NetworkMode = container.NetworkMode(spec.Network)
 	}
@@ -78,6 +80,18 @@ func (s *Sandbox) configure(spec emulator.Spec, files provided) (*container.Conf
 		host.SecurityOpt = append(host.SecurityOpt, "label=disable") // else bind mounts can't be read
 	}
 	return config, host
+}
+
+// publish makes ports of the container those of the engine's loopback.
+func publish(config *container.Config, host *container.HostConfig, ports []int) {
+	for _, port := range ports {
+		if config.ExposedPorts == nil {
+			config.ExposedPorts, host.PortBindings = nat.PortSet{}, nat.PortMap{}
+		}
+		number := nat.Port(fmt.Sprintf("%d/tcp", port))
+		config.ExposedPorts[number] = struct{}{}
+		host.PortBindings[number] = []nat.PortBinding{{HostIP: "127.0.0.1", HostPort: fmt.Sprint(port)}}
+	}
 }
 
 // factsOf is what the supervisor must know. PATH gets no suffix: the machine's interpreters are not in the image.

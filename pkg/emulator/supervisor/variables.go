@@ -45,7 +45,7 @@ func (s *supervisor) runtimeEnvironment() []string {
 	}
 	if d := s.config.Debug; d != nil {
 		plan, _ := json.Marshal(d) // strings only: cannot fail
-		env["SOR_DEBUG"], env["SOR_DEBUGGER"], env[frames.DebugVariable] = d.What, s.self(), string(plan)
+		env["SOR_DEBUG"], env["SOR_DEBUGGER"], env[frames.DebugVariable] = d.What, debugger(), string(plan)
 	}
 	if s.config.Trace {
 		env["SOR_TRACE"] = "fd:3"
