@@ -26,7 +26,7 @@ import (
 )
 
 // patience bounds every wait, on a machine with much else to do.
-const patience = 2 * time.Minute
+const patience = time.Minute
 
 type server struct {
 	t      testing.TB
@@ -107,20 +107,22 @@ func (s *server) end() {
 	}
 }
 
-// log keeps the end of what a server prints; of benchmarks it may be much.
+// log is what a server prints. Of benchmarks it may be much: then only the end is kept.
 type log struct {
 	mu    sync.Mutex
 	text  []byte
 	later chan struct{} // closed when there is more
 }
 
+const mostLog = 256 << 20
+
 func (l *log) read(from io.Reader) {
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buffer)
 		l.mu.Lock()
-		if len(l.text) > 4<<20 {
-			l.text = append([]byte(nil), l.text[2<<20:]...)
+		if len(l.text) > mostLog {
+			l.text = append([]byte(nil), l.text[mostLog/2:]...)
 		}
 		l.text = append(l.text, buffer[:n]...)
 		close(l.later)

@@ -33,6 +33,9 @@ func main() {
 
 type function struct{}
 
+// count is the state that a warm environment keeps.
+var count int
+
 type event struct {
 	Op     string          `json:"op"`
 	ID     string          `json:"id"`
@@ -79,6 +82,9 @@ func (e event) answer(ctx context.Context, raw []byte) ([]byte, error) {
 			return nil, err
 		}
 		return json.Marshal(string(text))
+	case "count":
+		count++
+		return json.Marshal(count)
 	case "value":
 		return e.Value, nil
 	case "gate":
