@@ -33,6 +33,8 @@ type startOptions struct {
 	destination string
 	hosts       []string
 	origins     []string
+	watch       bool
+	noWatch     bool
 }
 
 func newStartCommand(screen *ui) *cobra.Command {
@@ -43,7 +45,7 @@ func newStartCommand(screen *ui) *cobra.Command {
 		Long: `Serve the function of this project, or of each DIR, behind Lambda's Invoke API on this machine.
 
 Sandboxes start when they are needed, stay warm, and end when they are idle for long; several invocations at once have
-several. AWS's SDKs and command line reach it as they reach AWS: AWS_ENDPOINT_URL_LAMBDA=http://127.0.0.1:3001.
+several. A change in code, middlewares, layers or sor.yaml comes into the sandboxes that are there. AWS's SDKs and command line reach it as they reach AWS: AWS_ENDPOINT_URL_LAMBDA=http://127.0.0.1:3001.
 
 On stderr is "listening on http://ADDRESS" once it serves, and then what the functions log. The first Ctrl-C, SIGTERM or
 SIGHUP lets invocations under way finish for the grace, a second one does not wait.
@@ -69,10 +71,15 @@ there is no sandbox here, 130 invocations were cut off at its end.`,
 	f.StringArrayVar(&o.origins, "allow-origin", nil, "web page that may ask, as https://app.example; may be repeated")
 	f.BoolVar(&o.attach, "attach", false, "start no runtime: you do, in a debugger say; no time limit passes, and an event is delivered again")
 	f.BoolVar(&o.freeze, "freeze", false, "stop every process of a sandbox between two invocations, as Lambda does")
+	f.BoolVar(&o.watch, "watch", true, "bring sandboxes up to date when code, middlewares, layers or sor.yaml change")
+	f.BoolVar(&o.noWatch, "no-watch", false, "serve what there is at the start, whatever changes")
 	o.sandboxFlags(cmd)
 	o.functionFlags(cmd)
 	return cmd
 }
+
+// watches says whether changes are looked for.
+func (o startOptions) watches() bool { return o.watch && !o.noWatch }
 
 // check says what is wrong with flags.
 func (o startOptions) check() error {
@@ -95,6 +102,7 @@ func runStart(ctx context.Context, screen *ui, cmd *cobra.Command, dirs []string
 	if err := o.check(); err != nil {
 		return err
 	}
+	screen.onlyNews()
 	w, err := openWorkspace(screen)
 	if err != nil {
 		return err
@@ -134,7 +142,7 @@ func (w *workspace) openFunctions(ctx context.Context, flags *pflag.FlagSet, dir
 		return nil, err
 	}
 	for i, p := range projects {
-		f, err := w.openFunction(ctx, dirs[i], p, o)
+		f, err := w.openFunction(ctx, flags, dirs[i], p, o)
 		if err != nil {
 			return nil, err
 		}
@@ -166,6 +174,7 @@ func (s *served) serve(ctx context.Context, listener net.Listener, o startOption
 	if o.attach {
 		o.warm = 1
 	}
+	watching := s.watch(serving)
 	err := s.warm(ctx, o.warm)
 	if o.attach && err == nil {
 		for _, f := range s.functions {
@@ -180,6 +189,7 @@ func (s *served) serve(ctx context.Context, listener net.Listener, o startOption
 		}
 	}
 	stop()
+	watching.Wait()
 	err = errors.Join(err, s.end(ctx, o.grace))
 	return errors.Join(err, <-ended)
 }

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/spf13/pflag"
 
@@ -23,8 +24,15 @@ type servedFunction struct {
 	*workspace
 	dir      string // where its sor.yaml was looked for
 	prefix   string // of its log lines, when there are several functions
+	flags    *pflag.FlagSet
+	o        startOptions
+	box      emulator.Sandbox
 	function *emulator.Function
 	queue    *emulator.Queue
+
+	mu       sync.Mutex
+	now      *session      // what its sandboxes run
+	updating chan struct{} // closed when what has changed is up to date; nil when nothing has
 }
 
 // loadProjects reads the sor.yaml of all folders, with the flags over them. Their names differ.
@@ -64,7 +72,7 @@ func in(dir string, err error) error {
 }
 
 // openFunction stages a project and makes its pool, which is empty.
-func (w *workspace) openFunction(ctx context.Context, dir string, p *project.Project, o startOptions) (*servedFunction, error) {
+func (w *workspace) openFunction(ctx context.Context, flags *pflag.FlagSet, dir string, p *project.Project, o startOptions) (*servedFunction, error) {
 	run, err := w.prepare(ctx, p, o.invokeOptions)
 	if err != nil {
 		return nil, err
@@ -72,7 +80,7 @@ func (w *workspace) openFunction(ctx context.Context, dir string, p *project.Pro
 	if err := run.checkCredentials(); err != nil {
 		return nil, err
 	}
-	f := &servedFunction{workspace: w, dir: dir}
+	f := &servedFunction{workspace: w, dir: dir, flags: flags, o: o, box: run.box, now: run}
 	options := emulator.FunctionOptions{
 		Options: run.options, Sandbox: run.box, Reserved: o.reserved, Sandboxes: o.sandboxes, Idle: o.idle,
 	}
@@ -86,12 +94,21 @@ func (w *workspace) openFunction(ctx context.Context, dir string, p *project.Pro
 		if err := run.attach(); err != nil {
 			return nil, err
 		}
-		options.Config.Attach = true
 	}
-	options.Config.Concurrency, options.Config.Freeze = o.concurrency, o.freeze
+	options.Config = f.config(run)
 	options.Log, options.Trace = f.onLog, nil
+	if o.watches() && showsChanges(ctx, run) {
+		options.Place = f.place
+	}
 	f.function = emulator.NewFunction(options)
 	return f, nil
+}
+
+// config is what the supervisor is told of the function.
+func (f *servedFunction) config(run *session) frames.Config {
+	config := run.options.Config
+	config.Concurrency, config.Freeze, config.Attach = f.o.concurrency, f.o.freeze, f.o.attach
+	return config
 }
 
 // Config is the function's.
@@ -99,6 +116,9 @@ func (f *servedFunction) Config() frames.Config { return f.function.Config() }
 
 // Begin begins an invocation. What keeps a sandbox from starting is told to who serves, too.
 func (f *servedFunction) Begin(ctx context.Context, told frames.SupervisorInvoke, event []byte) (*emulator.Invocation, error) {
+	if err := f.awaitUpdate(ctx); err != nil {
+		return nil, err
+	}
 	inv, err := f.function.Begin(ctx, told, event)
 	if err != nil && !errors.Is(err, emulator.ErrThrottled) && !errors.Is(err, emulator.ErrClosed) && ctx.Err() == nil {
 		f.line(f.paint("31", "error: ") + f.prefix + err.Error())

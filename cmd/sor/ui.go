@@ -28,6 +28,8 @@ type ui struct {
 	quiet   bool
 	verbose bool
 	bar     bool // a progress bar is on the last line
+
+	heard map[string]bool // what was told and is not told again; nil when all is
 }
 
 func newUI(out io.Writer) *ui {
@@ -56,9 +58,27 @@ func (u *ui) configure(cmd *cobra.Command) error {
 
 // say prints a line unless -q.
 func (u *ui) say(format string, args ...any) {
-	if !u.quiet {
-		u.line(fmt.Sprintf(format, args...))
+	if text := fmt.Sprintf(format, args...); !u.quiet && !u.again(text) {
+		u.line(text)
 	}
+}
+
+// onlyNews has say and warn tell each thing once, those aside that were told before: who stays looks at a project often.
+func (u *ui) onlyNews() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.heard = map[string]bool{}
+}
+
+// again says whether something need not be told again.
+func (u *ui) again(text string) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.heard == nil || u.heard[text] {
+		return u.heard != nil
+	}
+	u.heard[text] = true
+	return false
 }
 
 // detail prints a line with -v.
@@ -70,10 +90,11 @@ func (u *ui) detail(format string, args ...any) {
 
 // warn prints a warning unless -q, with --json too: something will not work.
 func (u *ui) warn(format string, args ...any) {
-	if u.settings.Quiet {
+	text := fmt.Sprintf(format, args...)
+	if u.settings.Quiet || u.again(text) {
 		return
 	}
-	u.line(u.paint("33", "warning: ") + fmt.Sprintf(format, args...))
+	u.line(u.paint("33", "warning: ") + text)
 }
 
 // plainWidth is how wide lines are where nobody says: in a file, in CI.

@@ -51,6 +51,9 @@ func inContainer() bool {
 	return false
 }
 
+// Sees says whether containers of an image show a directory of this machine as it is, and as it will be.
+func (s *Sandbox) Sees(ctx context.Context, image, dir string) bool { return s.sees(ctx, image, dir) }
+
 // sees says whether the engine sees the directory dir of this machine: an engine that is remote, in a virtual machine, or
 // outside of the container that we are in, may see none or, worse, another one of that name. It is tried with a
 // directory that only we can have made; a container that binds one that is not there is refused.
