@@ -46,6 +46,7 @@ type invokeOptions struct {
 	async    bool
 
 	debug debugOptions
+	loose bool
 }
 
 func newInvokeCommand(screen *ui) *cobra.Command {
@@ -109,6 +110,7 @@ func (o *invokeOptions) sandboxFlags(cmd *cobra.Command) {
 	f.StringVar(&o.network, "network", "", "none, or a Docker network (default: what the function would reach) [SOR_NETWORK]")
 	f.StringArrayVar(&o.env, "env", nil, "environment variable KEY=VALUE, or KEY from this shell; may be repeated")
 	f.StringVar(&o.envFile, "env-file", "", "file with lines of KEY=VALUE")
+	f.BoolVar(&o.loose, "loose", false, "less strict than Lambda: a HOME and a /dev/shm, and no limit of open files and processes")
 	completes(cmd, "sandbox", sandboxNames)
 }
 
@@ -275,7 +277,7 @@ func (w *workspace) stage(ctx context.Context, p *project.Project, box emulator.
 		return nil, fail(exitUsage, "put an executable `bootstrap` into "+w.displayPath(p.Code),
 			errors.New("runtime: provided starts the function's own bootstrap, and there is none in the code or the layers"))
 	}
-	s, err := w.newSession(ctx, p, box, &session{opt: opt, task: task, network: w.settings.Network, trace: o.trace, json: o.json, passCredentials: o.awsCredentials})
+	s, err := w.newSession(ctx, p, box, &session{opt: opt, task: task, network: w.settings.Network, trace: o.trace, json: o.json, passCredentials: o.awsCredentials, loose: o.loose})
 	if err != nil {
 		return nil, err
 	}

@@ -35,10 +35,12 @@ type session struct {
 	opt, task       staged
 	network         string
 	trace, json     bool
+	loose           bool // less strict than Lambda
 	bare            bool // without START, END and REPORT, as with -q: what runs is no function
 	passCredentials bool
 	told            frames.SupervisorInvoke // what each invocation brings along
 	lines           bool                    // each answer is a line
+	strict          *strictness
 
 	emulator *emulator.Emulator
 	options  emulator.Options
@@ -51,6 +53,7 @@ type session struct {
 // newSession completes a session with what the sandbox is started from.
 func (w *workspace) newSession(ctx context.Context, p *project.Project, box emulator.Sandbox, s *session) (*session, error) {
 	s.workspace, s.project, s.box = w, p, box
+	s.strict = newStrictness(p, s.loose)
 	supervisor, _, err := w.program(ctx, carried.Supervisor, runtime.GOARCH)
 	if err != nil {
 		return nil, err
@@ -59,7 +62,7 @@ func (w *workspace) newSession(ctx context.Context, p *project.Project, box emul
 		Config: s.config(),
 		Spec: emulator.Spec{
 			Supervisor: supervisor, Task: s.task.Dir, Opt: s.opt.Dir,
-			MemoryMB: p.Memory, TmpMB: p.Tmp, Network: s.network, Image: imageFor(p), Arch: runtime.GOARCH,
+			MemoryMB: p.Memory, TmpMB: p.Tmp, Network: s.network, Loose: s.loose, Image: imageFor(p), Arch: runtime.GOARCH,
 		},
 		Log: s.onLog, Trace: s.onTrace,
 	}
@@ -82,7 +85,7 @@ func (s *session) config() frames.Config {
 		Region:      region, Handler: s.project.Handler,
 		MemoryMB: s.project.Memory, TimeoutMs: int64(s.project.Timeout) * 1000,
 		Managed:     openRuntime(s.project) && layer.Managed(s.project.Target),
-		Environment: maps.Clone(s.project.Environment), Credentials: credentials(s.passCredentials), Trace: s.trace || s.json,
+		Environment: maps.Clone(s.project.Environment), Credentials: credentials(s.passCredentials), Trace: s.trace || s.json, Loose: s.loose,
 	}
 }
 
@@ -158,6 +161,9 @@ func (s *session) onLog(log frames.Log, line []byte) {
 		return
 	}
 	s.ui.raw(line)
+	if log.Source != frames.SourcePlatform {
+		s.tellStrictness(s.strict, line)
+	}
 }
 
 func (s *session) onTrace(trace frames.Trace, payload []byte) {
@@ -179,6 +185,7 @@ func (s *session) print(stdout io.Writer, event []byte, result *emulator.Result,
 	}
 	if result.ErrorType != "" {
 		s.tellError(result.Payload, s.project.Code, s.wd)
+		s.tellStrictness(s.strict, result.Payload)
 	}
 	if s.lines {
 		return writePayload(stdout, oneLine(result.Payload), true)

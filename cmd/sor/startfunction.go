@@ -111,6 +111,13 @@ func (f *servedFunction) config(run *session) frames.Config {
 	return config
 }
 
+// session is what its sandboxes run now.
+func (f *servedFunction) session() *session {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.now
+}
+
 // Config is the function's.
 func (f *servedFunction) Config() frames.Config { return f.function.Config() }
 
@@ -132,6 +139,9 @@ func (f *servedFunction) onLog(log frames.Log, line []byte) {
 		return
 	}
 	f.raw(append([]byte(f.prefix), line...))
+	if log.Source != frames.SourcePlatform {
+		f.tellStrictness(f.session().strict, line)
+	}
 }
 
 // machineSandboxes is how many sandboxes of a function this machine has room for: half of its free memory, if each takes

@@ -20,6 +20,12 @@ type Sandbox interface {
 	Start(ctx context.Context, spec Spec) (Instance, error)
 }
 
+// LooseHome is the user's home in a sandbox that is less strict than Lambda, where there is none.
+const LooseHome = "/home/sbx_user1051"
+
+// LooseFolders can be written in such a sandbox, besides /tmp.
+var LooseFolders = []string{LooseHome, "/dev/shm"}
+
 // Spec says what an instance is made of. Paths are the host's.
 type Spec struct {
 	Supervisor string // the static supervisor for Arch
@@ -30,6 +36,8 @@ type Spec struct {
 	Network    string // "" for what the function would reach, "none", or a network of the sandbox's own
 	Image      string // for a sandbox made from an image
 	Arch       string // amd64 or arm64
+
+	Loose bool // less strict than Lambda: LooseFolders can be written
 
 	Binds      []string // folders bound read-only at their own paths: interpreters that live in a home
 	PathSuffix []string // folders that join the end of PATH

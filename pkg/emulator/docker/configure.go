@@ -23,6 +23,9 @@ const (
 	networkNone = "none"
 	networkHost = "host"
 
+	// mostProcesses is Lambda's limit of processes and threads, and room for the supervisor's own.
+	mostProcesses = 1024 + 64
+
 	// supervisorAllowance is what the supervisor itself may use on top of the function's memory and /tmp, in bytes.
 	supervisorAllowance = 64 << 20
 )
@@ -68,6 +71,14 @@ func (s *Sandbox) configure(spec emulator.Spec, files provided) (*container.Conf
 	}
 	if files.volumesOf != "" {
 		host.VolumesFrom = []string{files.volumesOf + ":ro"}
+	}
+	if spec.Loose {
+		for _, dir := range emulator.LooseFolders {
+			host.Tmpfs[dir] = host.Tmpfs["/tmp"]
+		}
+	} else if spec.MemoryMB > 0 {
+		most := int64(mostProcesses)
+		host.PidsLimit = &most
 	}
 	publish(config, host, spec.Ports)
 	if spec.Network != "" {

@@ -23,6 +23,9 @@ type backstop struct {
 // supervisorAllowance is what the supervisor itself may use on top of the function's memory and /tmp.
 const supervisorAllowance = 64 << 20
 
+// mostProcesses is Lambda's limit of processes and threads, and room for the supervisor's own.
+const mostProcesses = 1024 + 64
+
 // backstopPrefix begins the name of every cgroup of ours: sor-MARK-N, with the mark of the sor that made it, so that the
 // next one can tell which were left behind by a kill.
 const backstopPrefix = "sor-"
@@ -59,6 +62,8 @@ func (b *backstop) create(limit int64) error {
 	}
 	// No swap: a function that is slow because it swaps is nothing that Lambda knows. Not every kernel counts swap.
 	_ = writeControl(filepath.Join(b.dir, "memory.swap.max"), "0")
+	// Processes and threads as on Lambda. Version 1 counts them in a tree of its own; there they have no limit.
+	_ = writeControl(filepath.Join(b.dir, "pids.max"), strconv.Itoa(mostProcesses))
 	_ = writeControl(filepath.Join(b.dir, "memory.memsw.limit_in_bytes"), strconv.FormatInt(limit, 10))
 	return nil
 }

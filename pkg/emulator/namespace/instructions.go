@@ -15,6 +15,7 @@ type instructions struct {
 	Binds      []bind // directories of the host more, read-only
 	Resolv     *bind  // what /etc/resolv.conf leads to, when that is not shown anyway
 	Loopback   bool   // a network namespace of its own, in which loopback must be brought up
+	Loose      bool   // a home and a /dev/shm that can be written
 	Drop       bool   // root: give up the capabilities that the supervisor does not need
 }
 

@@ -12,7 +12,7 @@ import (
 
 // prepare makes instructions of a spec: every path absolute, there, and free of links.
 func prepare(spec emulator.Spec, who string) (instructions, error) {
-	in := instructions{TmpMB: spec.TmpMB, Loopback: spec.Network == networkNone, Drop: who == frames.IdentityDrop}
+	in := instructions{TmpMB: spec.TmpMB, Loopback: spec.Network == networkNone, Loose: spec.Loose, Drop: who == frames.IdentityDrop}
 	paths := []struct {
 		what, from string
 		to         *string

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/serverless/open-runtime/pkg/emulator"
 )
 
 // hostRoot is where the host's files are seen while the new root is being made.
@@ -54,7 +56,7 @@ func mountRoot(in instructions) error {
 // fillRoot makes everything in the new root. proc is mounted while the old root is still there: a user namespace may
 // mount one only while it sees another, whole. The further directories come after /tmp, since they may lie in it.
 func fillRoot(in instructions) error {
-	for _, step := range []func(instructions) error{showSystem, makeDevices, makeVar, placeNames, mountOwn, showBinds} {
+	for _, step := range []func(instructions) error{showSystem, makeDevices, makeVar, placeNames, mountOwn, mountLoose, showBinds} {
 		if err := step(in); err != nil {
 			return err
 		}
@@ -74,6 +76,22 @@ func mountOwn(in instructions) error {
 	}
 	size := strconv.Itoa(max(in.TmpMB, 1)) + "m"
 	return mount("tmpfs", "/tmp", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777,size="+size)
+}
+
+// mountLoose mounts what a function may write to only when it is run less strictly than on Lambda.
+func mountLoose(in instructions) error {
+	if !in.Loose {
+		return nil
+	}
+	for _, dir := range emulator.LooseFolders {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+		if err := mount("tmpfs", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777,size="+strconv.Itoa(max(in.TmpMB, 1))+"m"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // showSystem binds the host's system directories, and makes again those that are links (/bin to usr/bin).

@@ -26,6 +26,7 @@ func Run(t *testing.T, s Subject) {
 		{"FileSystem", testFileSystem},
 		{"Hidden", testHidden},
 		{"SizedTmp", testSizedTmp},
+		{"Loose", testLoose},
 		{"EmptyCode", testEmptyCode},
 		{"Network", testNetwork},
 		{"NoNetwork", testNoNetwork},
@@ -139,6 +140,26 @@ func testSizedTmp(t *testing.T, s Subject) {
 		t.Errorf("filling a /tmp of 16 MB: %+v", got)
 	}
 	equal(t, "the next one", do(t, e, event{Do: "write", Path: "/tmp/x"}), result{})
+}
+
+// A function that is run less strictly has a home and a /dev/shm; its code stays as it is.
+func testLoose(t *testing.T, s Subject) {
+	strict := start(t, s, nil)
+	loose := start(t, s, func(o *emulator.Options) { o.Spec.Loose, o.Config.Loose = true, true })
+	for _, dir := range emulator.LooseFolders {
+		equal(t, "loose: "+dir, do(t, loose, event{Do: "write", Path: dir + "/x"}), result{})
+		if got := do(t, strict, event{Do: "write", Path: dir + "/x"}); got.Error == "" {
+			t.Errorf("strict: %s can be written", dir)
+		}
+	}
+	for _, path := range []string{"/var/task/x", "/opt/x", "/x"} {
+		if got := do(t, loose, event{Do: "write", Path: path}); got.Error == "" {
+			t.Errorf("loose: %s can be written", path)
+		}
+	}
+	if got := strings.Join(invoke[[]string](t, loose, event{Do: "environment"}), "\n"); !strings.Contains(got, "HOME="+emulator.LooseHome) {
+		t.Errorf("loose: no HOME in\n%s", got)
+	}
 }
 
 // A function of which all is in the layer has an empty /var/task; one without layers an empty /opt.

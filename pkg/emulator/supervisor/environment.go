@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/serverless/open-runtime/internal/frames"
 	"github.com/serverless/open-runtime/internal/process"
 	"github.com/serverless/open-runtime/internal/runtimeapi"
 )
@@ -145,7 +146,11 @@ func (s *supervisor) limit(child *process.Child) {
 	if s.config.Loose {
 		return
 	}
-	for resource, most := range map[int]uint64{unix.RLIMIT_NOFILE: openFiles, unix.RLIMIT_NPROC: mostProcesses} {
+	limits := map[int]uint64{unix.RLIMIT_NOFILE: openFiles}
+	if s.config.Facts.Identity == frames.IdentityNamespace { // elsewhere user 993 of all sandboxes counts as one, and a cgroup limits each
+		limits[unix.RLIMIT_NPROC] = mostProcesses
+	}
+	for resource, most := range limits {
 		_ = unix.Prlimit(child.PID(), resource, &unix.Rlimit{Cur: most, Max: most}, nil) // it may have ended already
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/serverless/open-runtime/internal/frames"
+	"github.com/serverless/open-runtime/pkg/emulator"
 )
 
 // unreserved are the names of Lambda's own variables that a function may set.
@@ -34,6 +35,9 @@ func (s *supervisor) runtimeEnvironment() []string {
 		}
 	}
 	maps.Copy(env, s.config.Credentials)
+	if s.config.Loose && env["HOME"] == "" {
+		env["HOME"] = emulator.LooseHome
+	}
 	env["PATH"] = strings.Join(append([]string{env["PATH"]}, s.config.Facts.PathSuffix...), ":")
 	if s.config.Managed {
 		if _, err := os.Stat(s.options.Runtime + "/bootstrap"); err == nil && env["AWS_LAMBDA_EXEC_WRAPPER"] == "" {
