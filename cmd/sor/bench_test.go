@@ -3,6 +3,7 @@ package main
 // Paired benchmarks of what a user waits for. `make bench` prints them as ratios.
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"io"
@@ -279,4 +280,85 @@ func benchSize(b *testing.B, name string) int64 {
 		b.Fatal(err)
 	}
 	return info.Size()
+}
+
+// BenchmarkWatchNode and BenchmarkWatchPython: from an edit of the handler to its answer by sor start, against a bare
+// interpreter that prints the same: what noticing, staging, a new INIT and an invocation cost beyond the language itself.
+func BenchmarkWatchNode(b *testing.B) {
+	benchWatch(b, "node", "handler.js", "exports.hello = async () => %d\n", "-e", "console.log(JSON.stringify({}))")
+}
+
+func BenchmarkWatchPython(b *testing.B) {
+	benchWatch(b, "python3", "handler.py", "def hello(event, context):\n    return %d\n", "-c", "import json; print(json.dumps({}))")
+}
+
+func benchWatch(b *testing.B, interpreter, file, source string, bare ...string) {
+	b.Helper()
+	path, err := exec.LookPath(interpreter)
+	if err != nil {
+		b.Skip("not on this machine: ", interpreter)
+	}
+	if err := namespace.Available(); err != nil {
+		b.Skip("no namespace sandbox can be had here: ", err)
+	}
+	dir := b.TempDir()
+	code := filepath.Join(dir, "function", file)
+	benchFiles(b, dir, map[string]string{
+		"sor.yaml":         "name: hello\nruntime: " + strings.TrimRight(interpreter, "3") + "\nhandler: handler.hello\n",
+		"function/" + file: fmt.Sprintf(source, 0),
+	})
+	url := benchStart(b, dir)
+	answer := func() string {
+		response, err := http.Post(url+"/2015-03-31/functions/hello/invocations", "application/json", strings.NewReader("{}"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer response.Body.Close()
+		text, err := io.ReadAll(response.Body)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return string(text)
+	}
+	version := 0
+	paired.Compare(b, func(b *testing.B) {
+		version++
+		if err := os.WriteFile(code, fmt.Appendf(nil, source, version), 0o644); err != nil {
+			b.Fatal(err)
+		}
+		want, limit := fmt.Sprint(version), time.Now().Add(20*time.Second)
+		for got := answer(); got != want; got = answer() {
+			if time.Now().After(limit) {
+				b.Fatalf("the answer stays %s", got)
+			}
+		}
+	}, func(b *testing.B) { benchOutput(b, exec.Command(path, bare...)) })
+}
+
+// benchStart starts sor start in a project and gives its URL.
+func benchStart(b *testing.B, dir string) string {
+	b.Helper()
+	cmd := exec.Command(benchBuild(b, "."), "start", "--sandbox", "namespace", "--listen", "0", "-q")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "SOR_BOOTSTRAP="+benchBuild(b, "../bootstrap"), "SOR_SUPERVISOR="+benchBuild(b, "../supervisor"),
+		"SOR_CACHE="+filepath.Join(b.TempDir(), "cache"))
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		cmd.Process.Signal(os.Interrupt)
+		cmd.Wait()
+	})
+	for lines := bufio.NewScanner(stderr); lines.Scan(); {
+		if url, ok := strings.CutPrefix(lines.Text(), "listening on "); ok {
+			go io.Copy(io.Discard, stderr)
+			return url
+		}
+	}
+	b.Fatal("sor start ended before it listened")
+	return ""
 }

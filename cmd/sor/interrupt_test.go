@@ -7,11 +7,13 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -100,6 +102,75 @@ func interrupt(t *testing.T, programs map[string]string, sandbox string, signals
 		t.Errorf("got %v, want exit status %d", cmd.ProcessState, exitInterrupted)
 	}
 	nothingLeft(ctx, t, marker)
+}
+
+// TestInterruptStart: a server that is told to end twice does not wait for what hangs, and one that is killed leaves nothing
+// that runs. What it leaves of files the next one removes.
+func TestInterruptStart(t *testing.T) {
+	if why := lacks("namespace"); why != "" {
+		t.Skip(why)
+	}
+	programs := buildPrograms(t)
+	for name, signals := range map[string][]syscall.Signal{
+		"SIGINT twice":  {syscall.SIGINT, syscall.SIGINT},
+		"SIGTERM twice": {syscall.SIGTERM, syscall.SIGTERM},
+		"SIGKILL":       {syscall.SIGKILL},
+	} {
+		t.Run(name, func(t *testing.T) { interruptStart(t, programs, signals) })
+	}
+}
+
+func interruptStart(t *testing.T, programs map[string]string, signals []syscall.Signal) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	marker := "SOR_TEST_MARKER=" + rand.Text()
+	cmd := sorCommand(ctx, t, programs, "start", "--sandbox", "namespace", "--listen", "0", "--grace", "50s", "--timeout", "60", "--env", marker)
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	var told strings.Builder
+	for lines := bufio.NewScanner(stderr); !strings.Contains(told.String(), "it hangs now"); {
+		if !lines.Scan() {
+			t.Fatalf("the handler was not reached:\n%s", told.String())
+		}
+		told.WriteString(lines.Text() + "\n")
+		if url, ok := strings.CutPrefix(lines.Text(), "listening on "); ok {
+			asking.Go(func() {
+				if response, err := http.Post(url+"/2015-03-31/functions/hello/invocations", "application/json", strings.NewReader("{}")); err == nil {
+					t.Errorf("a handler that hangs answered: %s", response.Status)
+					response.Body.Close()
+				}
+			})
+		}
+	}
+	start := time.Now()
+	for _, signal := range signals {
+		// The second is for one that has heard the first.
+		for again := time.NewTicker(20 * time.Millisecond); cmd.Process.Signal(signal) == nil && signal != syscall.SIGKILL; <-again.C {
+			if dead, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(cmd.Process.Pid), "stat")); err != nil || bytes.Contains(dead, []byte(") Z ")) {
+				break
+			}
+		}
+	}
+	_ = cmd.Wait() // by the signal, as wanted
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("the prompt was back after %v", took)
+	}
+	nothingLeft(ctx, t, marker)
+	next := exec.CommandContext(ctx, cmd.Path, "clean")
+	next.Args, next.Dir, next.Env = []string{"sor", "cache", "clean"}, cmd.Dir, cmd.Env
+	if out, err := next.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if left, err := filepath.Glob(filepath.Join(cmd.Dir, ".cache", "parts", "live", "*")); err != nil || len(left) > 0 {
+		t.Errorf("left are %q, %v", left, err)
+	}
 }
 
 // TestInterruptAtStdin: the first Ctrl-C ends a sor that waits for its event.

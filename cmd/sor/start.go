@@ -162,6 +162,7 @@ func (s *served) serve(ctx context.Context, listener net.Listener, o startOption
 	}
 	serving, stop := context.WithCancel(ctx)
 	defer stop()
+	watching := s.watch(serving)
 	ended := make(chan error, 1)
 	// To say what was cut off takes a moment more than the grace.
 	go func() { ended <- invokeapi.Serve(serving, listener, invokeapi.New(api), o.grace+time.Second) }()
@@ -174,7 +175,6 @@ func (s *served) serve(ctx context.Context, listener net.Listener, o startOption
 	if o.attach {
 		o.warm = 1
 	}
-	watching := s.watch(serving)
 	err := s.warm(ctx, o.warm)
 	if o.attach && err == nil {
 		for _, f := range s.functions {

@@ -33,6 +33,8 @@ type servedFunction struct {
 	mu       sync.Mutex
 	now      *session      // what its sandboxes run
 	updating chan struct{} // closed when what has changed is up to date; nil when nothing has
+
+	laying sync.RWMutex // read while a sandbox's folders are laid out from now, written to let the cache have it back
 }
 
 // loadProjects reads the sor.yaml of all folders, with the flags over them. Their names differ.

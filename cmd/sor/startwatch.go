@@ -63,6 +63,8 @@ func (f *servedFunction) place(context.Context) (emulator.Placement, error) {
 	}
 	task, opt := filepath.Join(dir, "task"), filepath.Join(dir, "opt")
 	update := func(context.Context) error {
+		f.laying.RLock()
+		defer f.laying.RUnlock()
 		f.mu.Lock()
 		now := f.now
 		f.mu.Unlock()
@@ -242,11 +244,13 @@ func (f *servedFunction) release(last *session) {
 	if !showsChanges(context.Background(), last) {
 		return
 	}
+	f.laying.Lock() // who reads now from now on reads what came after last
 	for _, s := range []staged{last.task, last.opt} {
 		if s.Dir != "" {
 			f.cache.Release(s.Kind, s.Key)
 		}
 	}
+	f.laying.Unlock()
 	f.trim()
 }
 

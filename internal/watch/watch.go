@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -28,7 +29,8 @@ type Options struct {
 	Ignored func(path string) bool
 	// Noticed is called at the first sign of a change, before it has settled; nil for nobody.
 	Noticed func()
-	// Changed is called when it has settled. Changes meanwhile are noticed after it.
+	// Changed is called when it has settled, and once when watching has begun: what came before was not seen. Changes
+	// meanwhile are noticed after it.
 	Changed func(context.Context)
 	// Say tells that there are no more watches, and what is done instead.
 	Say func(format string, args ...any)
@@ -42,8 +44,10 @@ const (
 	pollEvery = 500 * time.Millisecond // at least; a look may take a twentieth of the time
 )
 
-// Run watches until ctx ends. Watching has begun when ready is closed.
+// Run watches until ctx ends. When ready is closed, watching has begun and Changed was called once.
 func Run(ctx context.Context, o Options, ready chan<- struct{}) error {
+	begin := sync.OnceFunc(func() { close(ready) })
+	defer begin() // whoever waits for it is not kept waiting by an error
 	if o.Ignored == nil {
 		o.Ignored = func(string) bool { return false }
 	}
@@ -51,15 +55,13 @@ func Run(ctx context.Context, o Options, ready chan<- struct{}) error {
 		o.Noticed = func() {}
 	}
 	if !o.Poll {
-		err := byEvents(ctx, o, ready)
+		err := byEvents(ctx, o, begin)
 		if err == nil || !noMore(err) {
 			return err
 		}
 		o.Say("looking for changes every %s instead of being told: %v", pollEvery, err)
-	} else {
-		close(ready)
 	}
-	poll(ctx, o)
+	poll(ctx, o, begin)
 	return nil
 }
 
@@ -78,16 +80,17 @@ type watcher struct {
 // A root is one of the paths: where it is after links, since that is how the system names what is in it.
 type root struct{ path, real string }
 
-func byEvents(ctx context.Context, o Options, ready chan<- struct{}) (err error) {
+func byEvents(ctx context.Context, o Options, begin func()) (err error) {
 	system, err := fsnotify.NewWatcher()
 	if err != nil {
-		close(ready)
 		return fmt.Errorf("watching: %w", err)
 	}
 	defer system.Close()
 	w := &watcher{Watcher: system, o: o}
-	err = w.addRoots()
-	close(ready)
+	if err = w.addRoots(); err == nil {
+		o.Changed(ctx)
+		begin()
+	}
 	for err == nil {
 		var sign bool
 		if sign, err = w.await(ctx); !sign {
@@ -222,9 +225,11 @@ func within(path, dir string) bool {
 }
 
 // poll looks at everything again and again.
-func poll(ctx context.Context, o Options) {
+func poll(ctx context.Context, o Options, begin func()) {
 	paths := o.Paths()
 	known := cache.Stat(paths...)
+	o.Changed(ctx)
+	begin()
 	for {
 		start := time.Now()
 		now := cache.Stat(paths...)

@@ -31,6 +31,7 @@ func watched(t *testing.T, o watch.Options) (await func(what string)) {
 		}
 	})
 	<-ready
+	<-changes // what came before is not seen, so it may be one
 	return func(what string) {
 		t.Helper()
 		select {
