@@ -138,7 +138,7 @@ func (f *servedFunction) ignored(path string) bool {
 	if slices.ContainsFunc(neverWatched, func(pattern string) bool { ok, _ := filepath.Match(pattern, name); return ok }) {
 		return true
 	}
-	if path == f.cache.Root() {
+	if path == f.cache.Root() || p.IsUnwatched(path) {
 		return true
 	}
 	rel, err := filepath.Rel(p.Code, path)
@@ -232,6 +232,9 @@ func (f *servedFunction) restage(ctx context.Context) (*session, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if err := p.CheckHandler(); err != nil {
+		return nil, fail(exitUsage, "", err)
 	}
 	if name := f.Config().FunctionName; p.Name != name {
 		return nil, fail(exitUsage, "start sor anew", fmt.Errorf("the function is served as %s and now has the name %s", name, p.Name))

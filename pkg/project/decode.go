@@ -36,6 +36,7 @@ func newDecoder(t *text, dir string, o Options) *decoder {
 var keys = []string{
 	"name", "runtime", "target", "handler", "code", "architecture", "middlewares", "layers", "sidecars", "interpreters",
 	"extra", "memory", "timeout", "tmp", "environment", "image",
+	"unwatched",
 }
 
 // synonyms are what people write who come from elsewhere.
@@ -44,6 +45,7 @@ var synonyms = map[string]string{
 	"memorysize": "memory", "memory_size": "memory", "ram": "memory", "ephemeralstorage": "tmp", "ephemeralstoragesize": "tmp",
 	"arch": "architecture", "codeuri": "code", "src": "code", "source": "code", "functionname": "name", "service": "name",
 	"language": "runtime", "main": "handler", "entrypoint": "handler", "plugins": "middlewares", "dockerimage": "image",
+	"ignore": "unwatched", "watch": "unwatched", "exclude": "unwatched",
 }
 
 // document reads a whole sor.yaml.
@@ -72,6 +74,7 @@ func (d *decoder) document(root *yaml.Node) {
 	d.middlewares()
 	d.sidecars()
 	d.interpreters()
+	d.unwatched()
 	d.code()
 	d.withoutOpenRuntime()
 }

@@ -59,7 +59,7 @@ sor.yaml:8:5: middlewares: "a b" is no name: letters, digits, dot, dash and unde
 sor.yaml:9:1: there is no key "colour"
   9 | colour: red
     | ^
-    the keys are name, runtime, target, handler, code, architecture, middlewares, layers, sidecars, interpreters, extra, memory, timeout, tmp, environment, image`
+    the keys are name, runtime, target, handler, code, architecture, middlewares, layers, sidecars, interpreters, extra, memory, timeout, tmp, environment, image, unwatched`
 	if diff := cmp.Diff(want, err.Error()); diff != "" {
 		t.Error(diff)
 	}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 )
@@ -69,6 +70,8 @@ type Project struct {
 	Tmp         int // MB
 	Environment map[string]string
 
+	Unwatched []string // patterns of names, or of slash paths in Dir, that sor start does not watch
+
 	handlerAt Error // where sor.yaml says the handler
 }
 
@@ -95,6 +98,25 @@ func Load(dir string, o Options) (*Project, error) {
 		return nil, err
 	}
 	return d.project, nil
+}
+
+// IsUnwatched says whether an absolute path is one that `unwatched` names; what is below it is not asked.
+func (p *Project) IsUnwatched(name string) bool {
+	rel, err := filepath.Rel(p.Dir, name)
+	if err != nil {
+		return false
+	}
+	rel = filepath.ToSlash(rel)
+	for _, pattern := range p.Unwatched {
+		subject := rel
+		if !strings.Contains(pattern, "/") {
+			subject = path.Base(rel)
+		}
+		if ok, err := path.Match(pattern, subject); ok && err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // find gives the folder that has a sor.yaml: dir, or the nearest above.

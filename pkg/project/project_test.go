@@ -263,3 +263,16 @@ func TestHasOwnBootstrap(t *testing.T) {
 		}
 	}
 }
+
+// A pattern without a slash is a name at any depth, one with a slash a path of the project.
+func TestUnwatched(t *testing.T) {
+	p := project.Project{Dir: "/p", Unwatched: []string{"*.log", "generated", "function/made/*.json"}}
+	for name, want := range map[string]bool{
+		"/p/a.log": true, "/p/function/deep/a.log": true, "/p/function/generated": true, "/p/function/made/a.json": true,
+		"/p/a.txt": false, "/p/function/made/a.js": false, "/p/function/made/b/a.json": false, "/p/made/a.json": false,
+	} {
+		if got := p.IsUnwatched(filepath.FromSlash(name)); got != want {
+			t.Errorf("%s: got %v", name, got)
+		}
+	}
+}

@@ -164,6 +164,9 @@ func TestRules(t *testing.T) {
 		{least + "extra: file", "3:8 extra is the file file; it must be a folder\nwhat is in it joins the layer: extensions/, lib/, bin/, nodejs/"},
 		{least + "extra: ..", "3:8 extra is the project itself, or a folder around it\nname a folder in it"},
 		{least + "interpreters: { python3: /usr }", "3:15 interpreters are packed by a later version of sor\nuntil then a folder that `extra:` names can carry one: bin/ and lib/ in it become /opt/bin and /opt/lib"},
+		{least + "unwatched: '*.log'", "3:12 unwatched is the text \"*.log\"; it must be a list\ndid you mean `unwatched: [*.log]`?"},
+		{least + "unwatched: ['[', '', a/**]", "3:13 unwatched: \"[\" is no pattern\na name such as *.log at any depth, or a path from this folder such as function/generated\n3:18 unwatched: an entry is empty\nremove it, or give it a value\n3:22 unwatched: \"a/**\" is no pattern\na name such as *.log at any depth, or a path from this folder such as function/generated"},
+		{least + "ignore: [a]", "3:1 there is no key \"ignore\"\ndid you mean unwatched?"},
 		{least + "interpreters: [python3]", "3:15 interpreters is a list; it must be keys with values\nas in `interpreters: { python3: /usr/lib/python3 }`"},
 
 		// provided

@@ -1,10 +1,11 @@
 package project
 
-// The keys that are one word or one number: name, target, architecture, image, memory, timeout, tmp; and interpreters,
-// which come later.
+// The keys that are one word or one number: name, target, architecture, image, memory, timeout, tmp; patterns; and
+// interpreters, which come later.
 
 import (
 	"fmt"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -137,5 +138,22 @@ func (d *decoder) interpreters() {
 	if n := d.mapping("interpreters", "python3: /usr/lib/python3"); n != nil && len(n.Content) > 0 {
 		d.wrong(d.values["interpreters"], "until then a folder that `extra:` names can carry one: bin/ and lib/ in it become /opt/bin and /opt/lib",
 			"interpreters are packed by a later version of sor")
+	}
+}
+
+// unwatched reads patterns of names, or of paths when there is a slash in them.
+func (d *decoder) unwatched() {
+	entries, _ := d.list("unwatched")
+	for _, at := range entries {
+		pattern, ok := d.entry("unwatched", at)
+		if !ok {
+			continue
+		}
+		pattern = strings.TrimPrefix(strings.TrimSuffix(strings.TrimSpace(pattern), "/"), "./")
+		if _, err := path.Match(pattern, ""); err != nil || pattern == "" || strings.Contains(pattern, "**") {
+			d.wrong(at, "a name such as *.log at any depth, or a path from this folder such as function/generated", "unwatched: %s is no pattern", quote(pattern))
+			continue
+		}
+		d.project.Unwatched = append(d.project.Unwatched, pattern)
 	}
 }
