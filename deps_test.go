@@ -40,7 +40,7 @@ var layers = []layer{
 	{"pkg/conform", []string{"internal"}, "it judges by the contracts alone: code of ours that it called would pass for the contract"},
 	{"pkg/project", []string{"internal", "go.yaml.in/yaml/v3"}, "what sor.yaml says has nothing to do with what is made of it"},
 	{"pkg/event", nil, "what an event looks like has nothing to do with who sends it"},
-	{"pkg/emulator/invokeapi", []string{"internal", "pkg/emulator", "pkg/event"}, "HTTP in front of functions: how they run is not its business"},
+	{"pkg/emulator/invokeapi", []string{"internal", "pkg/emulator", "pkg/event", "github.com/go-json-experiment/json/jsontext"}, "HTTP in front of functions: how they run is not its business"},
 	{"pkg/emulator", []string{"internal", "pkg/emulator"}, "it plays AWS: it runs the bootstrap, it does not call it"},
 	{
 		"pkg/emulator/docker",
@@ -80,6 +80,7 @@ var rooms = []room{
 	{"github.com/spf13/viper", []string{"cmd/sor/config.go"}, "read from everywhere it is a global variable, and it lowercases keys"},
 	{"go.yaml.in/yaml/v3", []string{"pkg/project"}, "one package says what sor.yaml means, with the line that says it"},
 	{"github.com/fsnotify/fsnotify", []string{"internal/watch"}, "one package knows how systems tell of changes, and what to do when they don't"},
+	{"github.com/go-json-experiment/json/jsontext", []string{"pkg/emulator/invokeapi"}, "an event of 6 MB is looked at in a fourth of the time"},
 	{"github.com/klauspost/compress/zstd", []string{"internal/carried"}, "it is for the programs that sor carries"},
 	{"github.com/klauspost/compress/flate", []string{"pkg/layer"}, "the standard library's bytes change with Go; a layer's may not"},
 	{"github.com/aws/aws-lambda-go", []string{"pkg/emulator/sandboxtest/witness"}, "it is a witness of the tests, and links into nothing that ships"},

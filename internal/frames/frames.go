@@ -42,13 +42,38 @@ func (f Frame) Decode(v any) error {
 
 // A Writer writes frames to one stream. It is safe for concurrent use; a frame is never interleaved with another.
 type Writer struct {
-	mu  sync.Mutex
-	dst io.Writer
-	buf []byte
+	mu   sync.Mutex
+	dst  io.Writer
+	buf  []byte
+	held []byte // frames that go out together
+	hold int    // how many Together are under way
 }
 
 // NewWriter makes a Writer on dst.
 func NewWriter(dst io.Writer) *Writer { return &Writer{dst: dst} }
+
+// Together has the small frames that are written during write go out at once at its end, with what others write meanwhile:
+// one write where there would be several, and its reader is woken once. Its error is that of the frames.
+func (w *Writer) Together(write func()) error {
+	w.mu.Lock()
+	w.hold++
+	w.mu.Unlock()
+	write()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.hold--
+	return w.release()
+}
+
+// release writes what was held. mu is held.
+func (w *Writer) release() error {
+	if len(w.held) == 0 {
+		return nil
+	}
+	_, err := w.dst.Write(w.held)
+	w.held = w.held[:0]
+	return err
+}
 
 // Write writes a frame: header, a struct or map that marshals to a JSON object with a "type", and payload. A nil
 // payload is no payload; "length" is added here. A header that is too large is a *ProtocolError, and nothing is written.
@@ -77,6 +102,16 @@ func (w *Writer) Write(header any, payload []byte) error {
 		return &ProtocolError{Cause: fmt.Sprintf("header is %d bytes; %d are allowed", len(w.buf), MaxHeader)}
 	}
 	const joined = 64 * 1024 // small frames go out in one write
+	if w.hold > 0 && len(payload) <= joined {
+		w.held = append(append(w.held, w.buf...), payload...)
+		if len(w.held) > joined {
+			return w.release()
+		}
+		return nil
+	}
+	if err := w.release(); err != nil {
+		return err
+	}
 	if len(payload) <= joined {
 		w.buf = append(w.buf, payload...)
 		_, err = w.dst.Write(w.buf)

@@ -241,6 +241,47 @@ func TestConcurrentWriters(t *testing.T) {
 	}
 }
 
+// Frames that are written together go out in one write, in order; a large one among them takes those before it along.
+func TestTogether(t *testing.T) {
+	var writes []string
+	w := frames.NewWriter(writerFunc(func(p []byte) { writes = append(writes, string(p)) }))
+	small := frames.Answer{Type: frames.TypeResult, ID: "1"}
+	const line = `{"type":"result","id":"1","length":1}` + "\nx"
+	err := w.Together(func() {
+		for range 3 {
+			if err := w.Write(small, []byte("x")); err != nil || len(writes) > 0 {
+				t.Errorf("%v, %q", err, writes)
+			}
+		}
+	})
+	if err != nil || len(writes) != 1 || writes[0] != line+line+line {
+		t.Errorf("%v, %q", err, writes)
+	}
+	writes = nil
+	large := bytes.Repeat([]byte("y"), 100_000)
+	err = w.Together(func() {
+		_ = w.Write(small, []byte("x"))
+		_ = w.Write(small, large)
+		_ = w.Write(small, []byte("x"))
+	})
+	if err != nil || len(writes) != 4 || writes[0] != line || writes[2] != string(large) || writes[3] != line {
+		t.Errorf("%v, %d writes", err, len(writes))
+	}
+	broken := errors.New("the pipe broke")
+	w = frames.NewWriter(errWriter{broken})
+	if err := w.Together(func() { _ = w.Write(small, nil) }); !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+}
+
+type writerFunc func(p []byte)
+
+func (f writerFunc) Write(p []byte) (int, error) { f(p); return len(p), nil }
+
+type errWriter struct{ err error }
+
+func (w errWriter) Write([]byte) (int, error) { return 0, w.err }
+
 // FuzzRead: what is read, written again, reads the same.
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"type":"invoke","id":"7","hook":"before","deadlineMs":1780000000000,"length":13}` + "\n" + `{"foo":"bar"}{"type":"shutdown"}` + "\n"))

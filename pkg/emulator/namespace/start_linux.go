@@ -136,6 +136,11 @@ func openEnds() (e *ends, err error) {
 	if e.stderr.outer, e.stderr.inner, err = os.Pipe(); err != nil {
 		return nil, err
 	}
+	for _, end := range []*os.File{e.stdin.outer, e.stdout.outer} {
+		if raw, err := end.SyscallConn(); err == nil {
+			_ = raw.Control(process.EnlargePipe) // a large payload in few turns
+		}
+	}
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, os.NewSyscallError("socketpair", err)

@@ -7,6 +7,7 @@ package supervisor
 
 import (
 	"crypto/rand"
+	"errors"
 	"io"
 	"os"
 	"sync"
@@ -18,8 +19,9 @@ import (
 
 // logPipe is the runtime's stdout and stderr: one pipe, so that their order stays.
 type logPipe struct {
-	read, write *os.File
-	done        chan struct{}
+	read  *heldReader
+	write *os.File
+	done  chan struct{}
 
 	mu    sync.Mutex
 	marks map[string]chan struct{}
@@ -32,11 +34,16 @@ func newLogPipe(emit func(line []byte)) (*logPipe, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &logPipe{read: r, write: w, done: make(chan struct{}), marks: map[string]chan struct{}{}}
+	held, err := newHeldReader(r)
+	if err != nil {
+		return nil, errors.Join(err, r.Close(), w.Close())
+	}
+	p := &logPipe{read: held, write: w, done: make(chan struct{}), marks: map[string]chan struct{}{}}
 	go func() {
 		defer close(p.done)
+		defer held.release()
 		// A log that can't be read has ended.
-		_ = process.Lines(r, longestLine, func(line []byte) { p.take(line, emit) })
+		_ = process.Lines(held, longestLine, func(line []byte) { p.take(line, emit) })
 	}()
 	return p, nil
 }
@@ -65,8 +72,12 @@ func (p *logPipe) take(line []byte, emit func([]byte)) {
 	emit(line)
 }
 
-// flush waits until what was written so far was emitted. The mark begins with an end of line, since the last line may lack one.
+// flush waits until what was written so far was emitted: there is nothing to wait for when the pipe is empty and what it
+// held ended with a line. Else a mark is written, which begins with an end of line, since the last line may lack one.
 func (p *logPipe) flush() {
+	if p.isQuiet() {
+		return
+	}
 	text := "mark " + rand.Text()
 	mark := make(chan struct{})
 	p.mu.Lock()
@@ -81,11 +92,18 @@ func (p *logPipe) flush() {
 	}
 }
 
+// isQuiet says whether all that was written has been emitted.
+func (p *logPipe) isQuiet() bool {
+	p.read.mu.Lock() // so that nobody is in the midst of emitting
+	defer p.read.mu.Unlock()
+	return p.read.isEmpty() && !p.read.inside && !p.blank
+}
+
 // close ends the log when nobody else can write to it any more.
 func (p *logPipe) close() {
 	p.flush()
 	p.write.Close()
-	p.read.Close()
+	p.read.file.Close()
 	<-p.done
 }
 

@@ -3,7 +3,7 @@
 package supervisor
 
 // Memory: the sum of the proportional set sizes of the sandbox's processes, this one aside, sampled while something runs
-// and at each invocation's end. It is the same in every sandbox, which what cgroups count is not.
+// and at an invocation's end when that was long ago. It is the same in every sandbox, which what cgroups count is not.
 
 import (
 	"bytes"
@@ -25,6 +25,7 @@ type meter struct {
 	limit  int64 // bytes
 	peak   int64 // since the environment began
 	active int   // how many INITs and invocations are under way
+	last   time.Time
 }
 
 func (m *meter) setLimit(megabytes int) {
@@ -49,7 +50,10 @@ func (m *meter) pause() {
 
 // end turns it off and gives the maximum so far in MB. alive says whether there is something left to sample.
 func (m *meter) end(alive bool) int {
-	if alive {
+	m.mu.Lock()
+	due := alive && time.Since(m.last) >= sampleEvery // looking at every page costs more than a short invocation
+	m.mu.Unlock()
+	if due {
 		m.sample()
 	}
 	m.mu.Lock()
@@ -57,7 +61,7 @@ func (m *meter) end(alive bool) int {
 	m.active--
 	peak := m.peak
 	if !alive {
-		m.peak = 0 // the next environment begins anew
+		m.peak, m.last = 0, time.Time{} // the next environment begins anew
 	}
 	return int((peak + 1<<20 - 1) >> 20)
 }
@@ -97,7 +101,7 @@ func (m *meter) sample() int64 {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.peak = max(m.peak, sum, highest)
+	m.peak, m.last = max(m.peak, sum, highest), time.Now()
 	return sum
 }
 

@@ -5,6 +5,7 @@ package supervisor
 // What a runtime posts: a response, whole or as a stream, and an error.
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -90,7 +91,7 @@ const mostDrained = 64 * 1024 * 1024
 
 // readBody reads at most what Lambda allows. size is what was sent, as far as it was read.
 func readBody(r *http.Request) (body []byte, size int64, err error) {
-	body, err = io.ReadAll(io.LimitReader(r.Body, runtimeapi.MaxResponse+1))
+	body, err = readAll(io.LimitReader(r.Body, runtimeapi.MaxResponse+1), min(r.ContentLength, runtimeapi.MaxResponse+1))
 	size = int64(len(body))
 	if err != nil || size <= runtimeapi.MaxResponse {
 		return body, size, err
@@ -101,6 +102,13 @@ func readBody(r *http.Request) (body []byte, size int64, err error) {
 		err = nil // it is too large already
 	}
 	return nil, size, err
+}
+
+// readAll reads to the end, into a buffer of the size that is expected, if one is.
+func readAll(r io.Reader, expected int64) ([]byte, error) {
+	buffer := bytes.NewBuffer(make([]byte, 0, max(expected, 0)+bytes.MinRead))
+	_, err := buffer.ReadFrom(r)
+	return buffer.Bytes(), err
 }
 
 // invocationError takes the function's error.

@@ -139,16 +139,6 @@ func (e *environment) shutExtensionsDown(why reason, deadline time.Time) {
 	ends.Wait()
 }
 
-// rest has the telemetry of an invocation delivered, and freezes the sandbox if it is to be.
-func (s *supervisor) rest(e *environment) {
-	if !s.config.Freeze {
-		e.telemetry.nudge()
-		return
-	}
-	e.flushTelemetry()
-	s.freeze()
-}
-
 // flushTelemetry waits for the delivery of what there is, for a moment.
 func (e *environment) flushTelemetry() {
 	ctx, cancel := context.WithTimeout(context.Background(), telemetryGrace)

@@ -251,13 +251,26 @@ func (s *supervisor) serve(ctx context.Context, f frames.Frame) error {
 		return nil
 	}
 	defer after()
+	if s.config.Freeze {
+		s.tellReport(e, inv, report)
+		e.flushTelemetry()
+		s.freeze()
+		return s.out.Write(report, nil)
+	}
+	defer e.telemetry.nudge()
+	return s.out.Together(func() {
+		s.tellReport(e, inv, report)
+		_ = s.out.Write(report, nil) // it fails as a whole
+	})
+}
+
+// tellReport logs the end of an invocation.
+func (s *supervisor) tellReport(e *environment, inv *invocation, report frames.Report) {
 	e.telemetry.platform(time.Now(), platformEnd, invocationEnd{inv.id})
 	if !s.jsonLogs() {
 		s.log(frames.SourcePlatform, inv.id, "END RequestId: "+inv.id)
 	}
 	s.platform(e, platformReport, inv.id, reportRecord(inv, report), reportLine(report))
-	s.rest(e)
-	return s.out.Write(report, nil)
 }
 
 // answer sends the caller of the Invoke API its answer, or the end of one that was streamed.
