@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 
 	"github.com/serverless/open-runtime/internal/frames"
@@ -31,6 +32,7 @@ func run(args []string) int {
 		fmt.Fprintln(os.Stderr, "debugger:", debug(plan, args))
 		return 127
 	}
+	runtime.GOMAXPROCS(1) // it waits and passes on: a second processor would only be woken for nothing
 	signal.Notify(make(chan os.Signal, 1), deaf...)
 	if len(args) > 0 && args[0] == "namespace" {
 		if err := namespace.Enter(os.NewFile(3, "instructions")); err != nil {

@@ -65,6 +65,28 @@ func (w *Writer) Together(write func()) error {
 	return w.release()
 }
 
+// Delay keeps a small frame for the next one to take along, or for Flush.
+func (w *Writer) Delay(header any, payload []byte) error {
+	w.mu.Lock()
+	w.hold++
+	w.mu.Unlock()
+	err := w.Write(header, payload)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.hold--
+	return err
+}
+
+// Flush writes what was delayed.
+func (w *Writer) Flush() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.hold > 0 {
+		return nil // whoever holds it will
+	}
+	return w.release()
+}
+
 // release writes what was held. mu is held.
 func (w *Writer) release() error {
 	if len(w.held) == 0 {
@@ -108,6 +130,10 @@ func (w *Writer) Write(header any, payload []byte) error {
 			return w.release()
 		}
 		return nil
+	}
+	if len(w.held) > 0 && len(w.held)+len(payload) <= joined {
+		w.held = append(append(w.held, w.buf...), payload...)
+		return w.release()
 	}
 	if err := w.release(); err != nil {
 		return err

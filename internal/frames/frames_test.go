@@ -274,6 +274,31 @@ func TestTogether(t *testing.T) {
 	}
 }
 
+// A delayed frame comes before the next one, in the same write, and alone when it is flushed.
+func TestDelay(t *testing.T) {
+	var writes []string
+	w := frames.NewWriter(writerFunc(func(p []byte) { writes = append(writes, string(p)) }))
+	delayed, next := frames.Cancel{Type: frames.TypeCancel, ID: "1"}, frames.Cancel{Type: frames.TypeCancel, ID: "2"}
+	const first, second = `{"type":"cancel","id":"1"}` + "\n", `{"type":"cancel","id":"2"}` + "\n"
+	if err := w.Delay(delayed, nil); err != nil || len(writes) > 0 {
+		t.Errorf("%v, %q", err, writes)
+	}
+	if err := w.Write(next, nil); err != nil || len(writes) != 1 || writes[0] != first+second {
+		t.Errorf("%v, %q", err, writes)
+	}
+	_ = w.Delay(delayed, nil)
+	for range 2 {
+		if err := w.Flush(); err != nil || len(writes) != 2 || writes[1] != first {
+			t.Errorf("%v, %q", err, writes)
+		}
+	}
+	_ = w.Delay(delayed, nil)
+	large := bytes.Repeat([]byte("y"), 100_000)
+	if err := w.Write(frames.Answer{Type: frames.TypeResult, ID: "3"}, large); err != nil || len(writes) != 5 || writes[2] != first || writes[4] != string(large) {
+		t.Errorf("%v, %d writes", err, len(writes))
+	}
+}
+
 type writerFunc func(p []byte)
 
 func (f writerFunc) Write(p []byte) (int, error) { f(p); return len(p), nil }

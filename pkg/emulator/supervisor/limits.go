@@ -14,6 +14,7 @@ const (
 	runtimeGrace   = 300 * time.Millisecond // the same with external ones alone
 	shutdownGrace  = 2 * time.Second        // of all, with external extensions
 	heldTime       = 24 * time.Hour         // that a function has left which is being debugged
+	startDelay     = 2 * time.Millisecond   // of a START that nothing has taken along
 	telemetryGrace = 500 * time.Millisecond // for telemetry to be delivered before everything stops
 	traceGrace     = time.Second            // for a record that was begun to be whole
 

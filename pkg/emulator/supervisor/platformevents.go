@@ -142,12 +142,17 @@ func (s *supervisor) platform(e *environment, kind, request string, record any, 
 	if e != nil {
 		e.telemetry.platform(now, kind, record)
 	}
-	if s.jsonLogs() {
-		line = string(envelope(now, kind, record))
-	}
-	if line != "" {
+	if line = s.platformLine(now, kind, record, line); line != "" {
 		s.log(frames.SourcePlatform, request, line)
 	}
+}
+
+// platformLine is a line of the platform's, or the event where the log is in JSON.
+func (s *supervisor) platformLine(at time.Time, kind string, record any, line string) string {
+	if s.jsonLogs() {
+		return string(envelope(at, kind, record))
+	}
+	return line
 }
 
 // jsonLogs says whether the function's log is in JSON.

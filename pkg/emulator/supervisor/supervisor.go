@@ -245,7 +245,11 @@ func (s *supervisor) serve(ctx context.Context, f frames.Frame) error {
 	}
 	s.thaw()
 	inv := newInvocation(told, f.Payload, s.config)
-	s.platform(nil, platformStart, inv.id, inv.startRecord(s.config.FunctionVersion), "START RequestId: "+inv.id+" Version: "+s.config.FunctionVersion)
+	// START goes along with what comes next, which is mostly the answer; when that takes its time it goes alone.
+	start := s.platformLine(inv.start, platformStart, inv.startRecord(s.config.FunctionVersion), "START RequestId: "+inv.id+" Version: "+s.config.FunctionVersion)
+	_ = s.out.Delay(frames.Log{Type: frames.TypeLog, Source: frames.SourcePlatform, RequestID: inv.id}, []byte(start))
+	late := time.AfterFunc(startDelay, func() { _ = s.out.Flush() })
+	defer late.Stop()
 	e, report, after := s.run(ctx, inv)
 	if ctx.Err() != nil {
 		return nil
