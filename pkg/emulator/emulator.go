@@ -168,6 +168,11 @@ func (e *Emulator) begin(ctx context.Context, told frames.SupervisorInvoke, even
 		event = []byte{}
 	}
 	if err := e.out.Write(told, event); err != nil {
+		if _, ours := errors.AsType[*frames.ProtocolError](err); ours { // nothing of it was sent: the sandbox is as it was
+			err = fmt.Errorf("handing over the event: %w", err)
+			e.finish(inv, frames.Report{}, err)
+			return nil, err
+		}
 		err = fmt.Errorf("handing over the event: %w", e.ended())
 		e.abandon()
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -317,4 +318,20 @@ func TestFunctionUnderLoad(t *testing.T) {
 		})
 	}
 	callers.Wait()
+}
+
+// What can't be told to a sandbox ends none, and is not tried on one after the other: a caller may say too much of an
+// invocation.
+func TestTooMuchIsSaidOfAnInvocation(t *testing.T) {
+	s := &emulatortest.Sandbox{Work: emulatortest.Echo}
+	f := function(t, s)
+	answer(t, begin(t, f, "a", "1"), "1")
+	_, err := f.Begin(t.Context(), frames.SupervisorInvoke{ID: "b", TraceID: strings.Repeat("x", frames.MaxHeader)}, []byte("2"))
+	if _, ours := errors.AsType[*frames.ProtocolError](err); !ours {
+		t.Errorf("got %v", err)
+	}
+	answer(t, begin(t, f, "c", "3"), "3")
+	if started, _, _, _ := s.Count(); started != 1 {
+		t.Errorf("%d sandboxes were started", started)
+	}
 }
