@@ -14,16 +14,17 @@ import (
 
 // Types of errors, as AWS's clients know them.
 const (
-	typeNotFound     = "ResourceNotFoundException"
-	typeContent      = "InvalidRequestContentException"
-	typeParameter    = "InvalidParameterValueException"
-	typeTooLarge     = "RequestTooLargeException"
-	typeMedia        = "UnsupportedMediaTypeException"
-	typeTooMany      = "TooManyRequestsException"
-	typeService      = "ServiceException"
-	typeUnknown      = "UnknownOperationException"
-	typeForbidden    = "AccessDeniedException"
-	reasonConcurrent = "ReservedFunctionConcurrentInvocationLimitExceeded"
+	typeNotFound      = "ResourceNotFoundException"
+	typeContent       = "InvalidRequestContentException"
+	typeParameter     = "InvalidParameterValueException"
+	typeTooLarge      = "RequestTooLargeException"
+	typeTooLargeEvent = "RequestEntityTooLargeException"
+	typeMedia         = "UnsupportedMediaTypeException"
+	typeTooMany       = "TooManyRequestsException"
+	typeService       = "ServiceException"
+	typeUnknown       = "UnknownOperationException"
+	typeForbidden     = "AccessDeniedException"
+	reasonConcurrent  = "ReservedFunctionConcurrentInvocationLimitExceeded"
 )
 
 type apiError struct {

@@ -37,6 +37,7 @@ const (
 	headerLogResult       = "X-Amz-Log-Result"
 	headerExecutedVersion = "X-Amz-Executed-Version"
 	headerRemappedLength  = "X-Amzn-Remapped-Content-Length"
+	headerRemappedType    = "X-Amzn-Remapped-Content-Type"
 )
 
 // Quotas. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -45,6 +46,13 @@ const (
 	mostInvokeAsync   = 256 * 1024  // the same in the API of 2014
 	mostClientContext = 3583        // bytes, as base64
 	mostTenantID      = 256
+)
+
+// Operations, as refusals name them.
+const (
+	operationInvoke = "InvokeFunction"
+	operationAsync  = "InvokeAsync"
+	operationStream = "InvokeWithResponseStream"
 )
 
 // How an invocation is asked for.
@@ -65,7 +73,7 @@ type asked struct {
 
 // invoke is Invoke.
 func (s *server) invoke(w http.ResponseWriter, r *http.Request) {
-	a, refused := s.read(w, r, "InvokeFunction")
+	a, refused := s.read(w, r, operationInvoke)
 	if refused != nil {
 		refused.write(w)
 		return
@@ -83,7 +91,7 @@ func (s *server) invoke(w http.ResponseWriter, r *http.Request) {
 // invokeAsync is InvokeAsync, of 2014.
 func (s *server) invokeAsync(w http.ResponseWriter, r *http.Request) {
 	r.Header.Set(headerInvocationType, kindEvent)
-	a, refused := s.read(w, r, "InvokeAsync")
+	a, refused := s.read(w, r, operationAsync)
 	if refused != nil {
 		refused.write(w)
 		return
@@ -152,17 +160,18 @@ func (s *server) read(w http.ResponseWriter, r *http.Request, operation string) 
 	if refused := a.readHeaders(r.Header); refused != nil {
 		return nil, refused
 	}
-	most := int64(runtimeapi.MaxEvent)
-	switch {
-	case operation == "InvokeAsync":
-		most = mostInvokeAsync
-	case a.kind == kindEvent:
-		most = mostAsync
-	}
-	if a.event, refused = readEvent(w, r, most, operation); refused != nil {
+	if a.event, refused = readEvent(w, r, operation); refused != nil {
 		return nil, refused
 	}
-	w.Header().Set(headerTraceID, a.trace(r.Header.Get(headerTraceID)))
+	most := mostAsync
+	if operation == operationAsync {
+		most = mostInvokeAsync
+	}
+	if a.kind == kindEvent && len(a.event) > most {
+		return nil, userError(http.StatusRequestEntityTooLarge, typeTooLargeEvent, "%d byte payload is too large for the Event invocation type (limit %d bytes)", len(a.event), most)
+	}
+	a.told.TraceID = traceHeader(r.Header.Get(headerTraceID), time.Now())
+	w.Header().Set(headerTraceID, toldTrace(a.told.TraceID))
 	return a, nil
 }
 
@@ -184,8 +193,11 @@ func (a *asked) readHeaders(h http.Header) *apiError {
 	if !isJSON(h.Get("Content-Type")) {
 		return userError(http.StatusUnsupportedMediaType, typeMedia, "Unsupported content type: %s", h.Get("Content-Type"))
 	}
-	if a.told.TenantID = h.Get(headerTenantID); len(a.told.TenantID) > mostTenantID {
-		return invalidParameter("1 validation error detected: Value at 'tenantId' failed to satisfy constraint: Member must have length less than or equal to %d", mostTenantID)
+	a.told.ContentType = passedOn(h.Get("Content-Type"))
+	if a.told.TenantID = h.Get(headerTenantID); a.told.TenantID != "" {
+		if refused := spelled("tenantId", a.told.TenantID, tenantSpelling, mostTenantID); refused != nil {
+			return refused
+		}
 	}
 	return a.readClientContext(h.Get(headerClientContext))
 }
@@ -209,6 +221,15 @@ func isJSON(contentType string) bool {
 	return slices.Contains([]string{"application/octet-stream", "binary/octet-stream", "application/x-www-form-urlencoded"}, media)
 }
 
+// passedOn is the type of an event as the function is told it: a JSON of its own kind, as CloudEvents have one. Any other
+// says of the client what it is, and not of the event.
+func passedOn(contentType string) string {
+	if media, _, err := mime.ParseMediaType(contentType); err != nil || !strings.HasSuffix(media, "+json") {
+		return ""
+	}
+	return contentType
+}
+
 func (a *asked) readClientContext(encoded string) *apiError {
 	if encoded == "" {
 		return nil
@@ -229,12 +250,12 @@ func (a *asked) readClientContext(encoded string) *apiError {
 }
 
 // readEvent reads a body of at most the bytes that are allowed. Without one the event is {}.
-func readEvent(w http.ResponseWriter, r *http.Request, most int64, operation string) ([]byte, *apiError) {
-	buffer := bytes.NewBuffer(make([]byte, 0, max(min(r.ContentLength, most), 0)+bytes.MinRead))
-	_, err := buffer.ReadFrom(http.MaxBytesReader(w, r.Body, most))
+func readEvent(w http.ResponseWriter, r *http.Request, operation string) ([]byte, *apiError) {
+	buffer := bytes.NewBuffer(make([]byte, 0, max(min(r.ContentLength, runtimeapi.MaxEvent), 0)+bytes.MinRead))
+	_, err := buffer.ReadFrom(http.MaxBytesReader(w, r.Body, runtimeapi.MaxEvent))
 	event := buffer.Bytes()
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		return nil, tooLarge(most, operation)
+		return nil, tooLarge(runtimeapi.MaxEvent, operation)
 	}
 	if err != nil {
 		return nil, invalidContent("Could not read the request body: %v", err)
@@ -263,18 +284,4 @@ func jsonError(event []byte) error {
 		return err
 	}
 	return nil
-}
-
-// trace takes the caller's trace header, or makes one that is not sampled, and gives what the caller is told of it.
-func (a *asked) trace(given string) string {
-	if a.told.TraceID = given; given == "" {
-		a.told.TraceID = identifier.Trace(time.Now())
-	}
-	var told []string
-	for part := range strings.SplitSeq(a.told.TraceID, ";") {
-		if name, _, _ := strings.Cut(part, "="); strings.EqualFold(name, "Root") || strings.EqualFold(name, "Sampled") {
-			told = append(told, part)
-		}
-	}
-	return strings.Join(told, ";")
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -210,6 +211,15 @@ func TestQualifiers(t *testing.T) {
 	}
 	d.ask("POST", "/2015-03-31/functions/hello:blue/invocations?Qualifier=live", `{}`).wants(t, "two", 400,
 		`{"Type":"User","Message":"The derived qualifier from the function name does not match the specified qualifier."}`, "x-amzn-ErrorType", "InvalidParameterValueException")
+	for qualifier, want := range map[string]string{
+		"a%0d%0aX:b":             "regular expression pattern",
+		strings.Repeat("q", 129): "length less than or equal to 128",
+	} {
+		got := d.ask("POST", invocations+"?Qualifier="+qualifier, `{}`)
+		if got.status != 400 || !strings.Contains(got.body, "at 'qualifier' failed to satisfy constraint: Member must ") || !strings.Contains(got.body, want) {
+			t.Errorf("%s: %d %s", qualifier, got.status, got.body)
+		}
+	}
 	got = d.ask("POST", "/2015-03-31/functions/a%20b/invocations", `{}`)
 	if got.status != 400 || !strings.Contains(got.body, "Value 'a b' at 'functionName' failed to satisfy constraint") {
 		t.Errorf("got %d %s", got.status, got.body)
@@ -236,6 +246,46 @@ func TestWhatIsPassedOn(t *testing.T) {
 	got.wants(t, "trace", 200, got.body, "X-Amzn-Trace-Id", "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1")
 }
 
+// A trace header that lacks something is completed, one that is none is replaced, and none of any size or look harms anybody.
+func TestTraceHeaders(t *testing.T) {
+	const root = "Root=1-5759e988-bd862e3fe1be46a994272793"
+	const fresh = `^Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0$`
+	d := open(t)
+	for given, want := range map[string]string{
+		"":                                     fresh,
+		"abc":                                  fresh,
+		"Parent=53995c3f42cd8ad8;Sampled=1":    fresh,
+		strings.Repeat("<", 12000):             fresh, // in JSON it is six times as long, and fits no frame
+		root + ";" + strings.Repeat("a", 1024): fresh,
+		root:                                   "^" + root + ";Parent=[0-9a-f]{16};Sampled=0$",
+		root + ";Sampled=1":                    "^" + root + ";Sampled=1;Parent=[0-9a-f]{16}$",
+		"Self=1-2-3;" + root + ";Parent=53995c3f42cd8ad8;Sampled=1;Lineage=1:d0782663:0": "^Self=1-2-3;" + root + ";Parent=53995c3f42cd8ad8;Sampled=1;Lineage=1:d0782663:0$",
+	} {
+		got := d.invoke(`"told"`, "X-Amzn-Trace-Id", given)
+		var told frames.SupervisorInvoke
+		if err := json.Unmarshal([]byte(got.body), &told); err != nil || !regexp.MustCompile(want).MatchString(told.TraceID) {
+			t.Errorf("%.90s: %d %.200s", given, got.status, got.body)
+		}
+		if told := got.header.Get("X-Amzn-Trace-Id"); !regexp.MustCompile(`^Root=1-[0-9a-f]{8}-[0-9a-f]{24};Sampled=[01]$`).MatchString(told) {
+			t.Errorf("%.90s: the caller is told %s", given, told)
+		}
+	}
+}
+
+// The type of an event that is a JSON of its own kind reaches the function; what only says what the client is does not.
+func TestContentTypeOfAnEvent(t *testing.T) {
+	d := open(t)
+	for given, want := range map[string]string{
+		"application/cloudevents+json; charset=utf-8": "application/cloudevents+json; charset=utf-8",
+		"application/json":                            "", "application/x-amz-json-1.1": "", "application/x-www-form-urlencoded": "",
+	} {
+		var told frames.SupervisorInvoke
+		if got := d.invoke(`"told"`, "Content-Type", given); json.Unmarshal([]byte(got.body), &told) != nil || told.ContentType != want {
+			t.Errorf("%s: %d %s", given, got.status, got.body)
+		}
+	}
+}
+
 // What is wrong is told as AWS tells it, before any function is asked.
 func TestWrongRequests(t *testing.T) {
 	d := open(t)
@@ -255,8 +305,10 @@ func TestWrongRequests(t *testing.T) {
 		"its JSON":         {`{}`, []string{"X-Amz-Client-Context", base64.StdEncoding.EncodeToString([]byte(`[]`))}, 400, "InvalidRequestContentException", "Client context must be a valid Base64-encoded JSON object."},
 		"its size":         {`{}`, []string{"X-Amz-Client-Context", strings.Repeat("A", 3584)}, 400, "InvalidRequestContentException", "Client context must be at most 3583 bytes; it is 3584."},
 		"a tenant":         {`{}`, []string{"X-Amz-Tenant-Id", strings.Repeat("t", 257)}, 400, "InvalidParameterValueException", "1 validation error detected: Value at 'tenantId' failed to satisfy constraint: Member must have length less than or equal to 256"},
+		"a tenant's name":  {`{}`, []string{"X-Amz-Tenant-Id", "a;b"}, 400, "InvalidParameterValueException", "1 validation error detected: Value 'a;b' at 'tenantId' failed to satisfy constraint: Member must satisfy regular expression pattern: ^[a-zA-Z0-9._:/=+\\-@ ]+$"},
 		"too large":        {`"` + strings.Repeat("x", 6291455) + `"`, nil, 413, "RequestTooLargeException", "Request must be smaller than 6291456 bytes for the InvokeFunction operation"},
-		"a large Event":    {`"` + strings.Repeat("x", 1<<20) + `"`, []string{"X-Amz-Invocation-Type", "Event"}, 413, "RequestTooLargeException", "Request must be smaller than 1048576 bytes for the InvokeFunction operation"},
+		"a large Event":    {`"` + strings.Repeat("x", 1<<20) + `"`, []string{"X-Amz-Invocation-Type", "Event"}, 413, "RequestEntityTooLargeException", "1048578 byte payload is too large for the Event invocation type (limit 1048576 bytes)"},
+		"a huge Event":     {`"` + strings.Repeat("x", 6291455) + `"`, []string{"X-Amz-Invocation-Type", "Event"}, 413, "RequestTooLargeException", "Request must be smaller than 6291456 bytes for the InvokeFunction operation"},
 		"a foreign host":   {`{}`, []string{"Host", "attacker.example:3001"}, 403, "AccessDeniedException", `the Host "attacker.example:3001" is none of this machine's: sor serves localhost and what --allow-host names only`},
 		"a foreign page":   {`{}`, []string{"Origin", "https://attacker.example"}, 403, "AccessDeniedException", `a web page of https://attacker.example asked: sor answers pages of this machine, and of what --allow-origin names`},
 		"a page of a file": {`{}`, []string{"Origin", "null"}, 403, "AccessDeniedException", `a web page of null asked: sor answers pages of this machine, and of what --allow-origin names`},
@@ -333,6 +385,8 @@ func TestEvent(t *testing.T) {
 	if r := <-d.records; r.RequestContext.Condition != "RetriesExhausted" || r.RequestContext.Attempts != 3 {
 		t.Errorf("%+v", r)
 	}
+	d.ask("POST", "/2014-11-13/functions/hello/invoke-async/", `"`+strings.Repeat("x", 256*1024)+`"`).wants(t, "too much for InvokeAsync", 413,
+		`{"Type":"User","Message":"262146 byte payload is too large for the Event invocation type (limit 262144 bytes)"}`, "x-amzn-ErrorType", "RequestEntityTooLargeException")
 	d.ask("POST", "/2014-11-13/functions/hello/invoke-async/", `2`).wants(t, "InvokeAsync", 202, `{"Status":202}`)
 	if r := <-d.records; string(r.Payload) != "2" {
 		t.Errorf("%+v", r)

@@ -11,7 +11,29 @@ import (
 )
 
 // spelling is a function's name in all its forms; account and region may be anybody's.
-var spelling = regexp.MustCompile(`^(?:arn:aws[a-zA-Z-]*:lambda:[a-z]{2}(?:-[a-z]+)+-\d:)?(?:\d{12}:)?(?:function:)?([a-zA-Z0-9-_]{1,140})(?::(\$LATEST|[a-zA-Z0-9-_]+))?$`)
+var spelling = regexp.MustCompile(`^(?:arn:aws[a-zA-Z-]*:lambda:[a-z]{2}(?:-[a-z]+)+-\d:)?(?:\d{12}:)?(?:function:)?([a-zA-Z0-9-_]{1,140})(?::(\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9-_]+))?$`)
+
+// What else a caller may spell, with its bounds.
+var (
+	qualifierSpelling = regexp.MustCompile(`^(?:\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9$_-]+)$`)
+	tenantSpelling    = regexp.MustCompile(`^[a-zA-Z0-9._:/=+\-@ ]+$`)
+)
+
+const (
+	mostName      = 256
+	mostQualifier = 128
+)
+
+// spelled refuses a value that is not spelled as AWS's pages say, or is longer.
+func spelled(what, value string, spelling *regexp.Regexp, most int) *apiError {
+	switch {
+	case len(value) > most:
+		return invalidParameter("1 validation error detected: Value at '%s' failed to satisfy constraint: Member must have length less than or equal to %d", what, most)
+	case !spelling.MatchString(value):
+		return invalidParameter("1 validation error detected: Value '%s' at '%s' failed to satisfy constraint: Member must satisfy regular expression pattern: %s", value, what, spelling)
+	}
+	return nil
+}
 
 // target finds the function of a request, and the ARN that it is told it was invoked by.
 func (s *server) target(r *http.Request) (f Served, arn string, refused *apiError) {
@@ -19,11 +41,16 @@ func (s *server) target(r *http.Request) (f Served, arn string, refused *apiErro
 	if err != nil {
 		name = r.PathValue("name")
 	}
-	parts := spelling.FindStringSubmatch(name)
-	if parts == nil {
-		return Served{}, "", invalidParameter("1 validation error detected: Value '%s' at 'functionName' failed to satisfy constraint: Member must satisfy regular expression pattern: %s", name, spelling)
+	if refused := spelled("functionName", name, spelling, mostName); refused != nil {
+		return Served{}, "", refused
 	}
+	parts := spelling.FindStringSubmatch(name)
 	qualifier := r.URL.Query().Get("Qualifier")
+	if qualifier != "" {
+		if refused := spelled("qualifier", qualifier, qualifierSpelling, mostQualifier); refused != nil {
+			return Served{}, "", refused
+		}
+	}
 	switch {
 	case qualifier == "":
 		qualifier = parts[2]

@@ -3,6 +3,7 @@ package invokeapi
 // InvokeWithResponseStream: https://docs.aws.amazon.com/lambda/latest/api/API_InvokeWithResponseStream.html
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -22,7 +23,7 @@ type completion struct {
 }
 
 func (s *server) stream(w http.ResponseWriter, r *http.Request) {
-	a, refused := s.read(w, r, "InvokeWithResponseStream")
+	a, refused := s.read(w, r, operationStream)
 	if refused == nil && a.kind == kindEvent {
 		refused = notOneOf("invocationType", a.kind, []string{kindRequestResponse, kindDryRun})
 	}
@@ -49,7 +50,7 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", contentTypeEventStream)
 	h.Set(headerExecutedVersion, a.function.Config().FunctionVersion)
-	h.Set("X-Amzn-Remapped-Content-Type", "application/octet-stream")
+	h.Set(headerRemappedType, cmp.Or(answer.ContentType, "application/octet-stream"))
 	s.sendStream(w, inv, answer, a.tail)
 }
 

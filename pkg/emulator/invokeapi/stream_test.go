@@ -93,16 +93,17 @@ func messages(t *testing.T, body string) (chunks []string, end map[string]string
 func TestResponseStream(t *testing.T) {
 	d := open(t)
 	for event, want := range map[string]struct {
-		body string
-		end  map[string]string
+		body        string
+		end         map[string]string
+		contentType string
 	}{
-		`"stream"`:          {"one two", map[string]string{}},
-		`"stream and fail"`: {"one two", map[string]string{"ErrorCode": "Oops", "ErrorDetails": `{"errorType":"Oops"}`}},
-		`"fail"`:            {"", map[string]string{"ErrorCode": "Oops", "ErrorDetails": `{"errorType":"Oops"}`}},
-		`{"whole":1}`:       {`{"whole":1}`, map[string]string{}},
+		`"stream"`:          {"one two", map[string]string{}, "text/plain"},
+		`"stream and fail"`: {"one two", map[string]string{"ErrorCode": "Oops", "ErrorDetails": `{"errorType":"Oops"}`}, "text/plain"},
+		`"fail"`:            {"", map[string]string{"ErrorCode": "Oops", "ErrorDetails": `{"errorType":"Oops"}`}, "application/octet-stream"},
+		`{"whole":1}`:       {`{"whole":1}`, map[string]string{}, "application/octet-stream"},
 	} {
 		got := d.ask("POST", streams, event)
-		got.wants(t, event, 200, got.body, "Content-Type", "application/vnd.amazon.eventstream", "X-Amz-Executed-Version", "$LATEST")
+		got.wants(t, event, 200, got.body, "Content-Type", "application/vnd.amazon.eventstream", "X-Amz-Executed-Version", "$LATEST", "X-Amzn-Remapped-Content-Type", want.contentType)
 		chunks, end := messages(t, got.body)
 		if diff := cmp.Diff(want.end, end); diff != "" || strings.Join(chunks, "") != want.body {
 			t.Errorf("%s: %q %s", event, chunks, diff)
