@@ -5,8 +5,11 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/serverless/open-runtime/internal/frames"
 	"github.com/serverless/open-runtime/pkg/emulator"
@@ -69,6 +72,12 @@ func TestAnswersByURL(t *testing.T) {
 		"a response": {func(b *emulatortest.Box, id string) {
 			b.Say(frames.SupervisorAnswer{Type: frames.TypeResult, ID: id}, []byte(`{"statusCode":201,"headers":{"X-A":"b","Content-Length":"999"},"cookies":["a=1"],"body":"aGk=","isBase64Encoded":true}`))
 		}, 201, "hi", []string{"X-A", "b", "Set-Cookie", "a=1"}},
+		"headers of the connection": {func(b *emulatortest.Box, id string) {
+			b.Say(frames.SupervisorAnswer{Type: frames.TypeResult, ID: id}, []byte(`{"statusCode":200,"headers":{"content-length":"999","connection":"close","keep-alive":"timeout=5"},"body":"hi"}`))
+		}, 200, "hi", []string{"X-Amzn-Remapped-Content-Length", "999", "X-Amzn-Remapped-Connection", "close", "Content-Length", "2", "Keep-Alive", ""}},
+		"a status that is no end": {func(b *emulatortest.Box, id string) {
+			b.Say(frames.SupervisorAnswer{Type: frames.TypeResult, ID: id}, []byte(`{"statusCode":101}`))
+		}, 502, `{"Message":"Internal Server Error"}`, []string{"x-amzn-ErrorType", "InternalServerErrorException"}},
 		"no response": {func(b *emulatortest.Box, id string) {
 			b.Say(frames.SupervisorAnswer{Type: frames.TypeResult, ID: id}, []byte(`{"statusCode":7}`))
 		}, 502, `{"Message":"Internal Server Error"}`, []string{"x-amzn-ErrorType", "InternalServerErrorException"}},
@@ -105,4 +114,93 @@ func TestURLStreamThatFails(t *testing.T) {
 	if data, err := io.ReadAll(response.Body); !errors.Is(err, io.ErrUnexpectedEOF) || string(data) != "one two" {
 		t.Errorf("%q, %v", data, err)
 	}
+}
+
+// A path is the function's own, as it was sent: it is not tidied up, and under a name of its own none belongs to the API.
+func TestURLPaths(t *testing.T) {
+	d := open(t)
+	for _, test := range []struct{ host, path, want string }{
+		{"", "/a//b/../c", "/a//b/../c"},
+		{"", "/2015-03-31x/functions/hello/invocations", "/2015-03-31x/functions/hello/invocations"},
+		{"hello.localhost", "/2015-03-31/functions/hello/invocations", "/2015-03-31/functions/hello/invocations"},
+		{"hello.localhost", "/lambda-url/other/", "/lambda-url/other/"},
+		{"", "/lambda-url/hello", "/"}, {"", "/lambda-url/hello//x", "//x"},
+	} {
+		headers := []string{"X-A", "b"}
+		if test.host != "" {
+			headers = append(headers, "Host", test.host)
+		}
+		got := d.ask("DELETE", test.path, "", headers...)
+		var event struct{ RawPath string }
+		if err := json.Unmarshal([]byte(got.body), &event); err != nil || got.status != 200 || event.RawPath != test.want {
+			t.Errorf("%+v: %d %s", test, got.status, got.body)
+		}
+	}
+}
+
+// The function hears what Lambda's front says of a caller.
+func TestURLHeaders(t *testing.T) {
+	d := open(t)
+	got := d.ask("GET", "/", "", "X-Forwarded-For", "203.0.113.7", "X-Amzn-Trace-Id", strings.Repeat("<", 12000))
+	var event struct{ Headers map[string]string }
+	if err := json.Unmarshal([]byte(got.body), &event); err != nil {
+		t.Fatal(err, got.body)
+	}
+	at, err := url.Parse(d.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trace := got.header.Get("X-Amzn-Trace-Id")
+	for name, want := range map[string]string{
+		"x-forwarded-for": "203.0.113.7,127.0.0.1", "x-forwarded-proto": "http", "x-forwarded-port": at.Port(), "x-amzn-trace-id": trace, "host": at.Host,
+	} {
+		if event.Headers[name] != want {
+			t.Errorf("%s is %q, want %q", name, event.Headers[name], want)
+		}
+	}
+	if !strings.HasPrefix(trace, "Root=1-") || !strings.Contains(trace, ";Parent=") {
+		t.Errorf("trace ID %s", trace)
+	}
+}
+
+// Without CORS of its own every method is the function's, and an event has its bound whatever the body is made of.
+func TestURLMethodsAndSizes(t *testing.T) {
+	d := open(t, answering(func(b *emulatortest.Box, inv frames.SupervisorInvoke, _ []byte) {
+		b.Say(frames.SupervisorAnswer{Type: frames.TypeResult, ID: inv.ID}, []byte(`{"statusCode":204,"headers":{"X-A":"b","Access-Control-Allow-Origin":"*"}}`))
+	}))
+	for _, method := range []string{"HEAD", "OPTIONS", "PATCH"} {
+		d.ask(method, "/", "", "Origin", "http://localhost:5173", "Access-Control-Request-Method", "PUT").wants(t, method, 204, "", "X-A", "b", "Access-Control-Allow-Origin", "*")
+	}
+	for name, body := range map[string]string{"text": strings.Repeat("x", 6291457), "what base64 makes too large": strings.Repeat("\xff", 5000000)} {
+		d.ask("POST", "/", body).wants(t, name, 413, `{"Message":"Request Entity Too Large"}`, "x-amzn-ErrorType", "RequestEntityTooLargeException")
+	}
+	d.ask("POST", "/", strings.Repeat("\xff", 4000000)).wants(t, "what fits", 204, "")
+}
+
+// With a CORS configuration preflights are answered without the function, and its own headers of that kind are not heeded.
+func TestCORS(t *testing.T) {
+	d := open(t, func(o *emulator.FunctionOptions, api *invokeapi.Options) {
+		answering(func(b *emulatortest.Box, inv frames.SupervisorInvoke, _ []byte) {
+			b.Say(frames.SupervisorAnswer{Type: frames.TypeResult, ID: inv.ID}, []byte(`{"statusCode":200,"headers":{"Access-Control-Allow-Origin":"https://own.example","Vary":"Accept"},"body":"hi"}`))
+		})(o, api)
+		api.Origins = []string{"https://app.example"}
+	}, func(_ *emulator.FunctionOptions, api *invokeapi.Options) {
+		api.Functions = []invokeapi.Served{{CORS: &invokeapi.CORS{
+			AllowCredentials: true, AllowHeaders: []string{"X-A", "X-B"}, AllowMethods: []string{"*"}, AllowOrigins: []string{"http://localhost:5173"},
+			ExposeHeaders: []string{"X-C"}, MaxAge: 60,
+		}}}
+	})
+	const page = "http://localhost:5173"
+	d.ask("OPTIONS", "/", "", "Origin", page, "Access-Control-Request-Method", "PUT", "Access-Control-Request-Headers", "x-a").wants(t, "a preflight", 200, "",
+		"Access-Control-Allow-Origin", page, "Access-Control-Allow-Credentials", "true", "Access-Control-Allow-Methods", "PUT", "Access-Control-Allow-Headers", "X-A,X-B",
+		"Access-Control-Max-Age", "60", "Vary", "Origin")
+	got := d.ask("PUT", "/", "", "Origin", page)
+	got.wants(t, "what follows", 200, "hi", "Access-Control-Allow-Origin", page, "Access-Control-Expose-Headers", "X-C", "Access-Control-Allow-Methods", "")
+	if diff := cmp.Diff([]string{"Origin", "Accept"}, got.header.Values("Vary")); diff != "" {
+		t.Error(diff)
+	}
+	d.ask("OPTIONS", "/", "", "Origin", "https://app.example", "Access-Control-Request-Method", "PUT").wants(t, "a page that is not in it", 200, "", "Access-Control-Allow-Origin", "")
+	d.ask("OPTIONS", "/", "").wants(t, "OPTIONS of a program", 200, "hi", "Access-Control-Allow-Origin", "")
+	got = d.ask("PUT", "/", "", "Origin", "https://attacker.example")
+	got.wants(t, "a foreign page", 403, got.body, "Access-Control-Allow-Origin", "", "x-amzn-ErrorType", "AccessDeniedException")
 }

@@ -8,8 +8,14 @@ package invokeapi
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"maps"
+	"net"
 	"net/http"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/serverless/open-runtime/internal/frames"
 	"github.com/serverless/open-runtime/pkg/emulator"
@@ -25,6 +31,7 @@ type Function interface {
 type Served struct {
 	Function
 	Queue *emulator.Queue
+	CORS  *CORS // of its URL; nil leaves it to the function
 }
 
 // Options say what is served, and to whom.
@@ -38,16 +45,17 @@ type Options struct {
 // server is the handler of all routes.
 type server struct {
 	functions map[string]Served
-	only      *Served // the function, when there is one alone
+	only      *Served      // the function, when there is one alone
+	api       http.Handler // of AWS's API
 	logger    *slog.Logger
 }
 
-// Paths of the API.
+// Paths of the API, and where a function's URL is for who can't set a host name.
 const (
 	pathInvoke      = "/2015-03-31/functions/{name}/invocations"
-	pathInvokeAsync = "/2014-11-13/functions/{name}/invoke-async/"
+	pathInvokeAsync = "/2014-11-13/functions/{name}/invoke-async"
 	pathStream      = "/2021-11-15/functions/{name}/response-streaming-invocations"
-	pathFunctionURL = "/lambda-url/{name}/"
+	pathFunctionURL = "/lambda-url/"
 )
 
 // New makes the handler. A function's URL is http://NAME.localhost, with the port; one alone is at every other path too.
@@ -65,8 +73,54 @@ func New(o Options) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+pathInvoke, s.invoke)
 	mux.HandleFunc("POST "+pathInvokeAsync, s.invokeAsync)
+	mux.HandleFunc("POST "+pathInvokeAsync+"/{$}", s.invokeAsync)
 	mux.HandleFunc("POST "+pathStream, s.stream)
-	mux.HandleFunc(pathFunctionURL, s.urlByPath)
-	mux.HandleFunc("/", s.urlByHost)
-	return local(mux, o)
+	mux.HandleFunc("/", unknown)
+	s.api = apiCORS.around(mux)
+	return local(s, o)
+}
+
+// ServeHTTP finds who answers. What is under a function's URL is its own, whatever path it has, and as it was sent: a mux
+// would tidy it up.
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	name, own := strings.CutSuffix(hostname(r.Host), ".localhost")
+	path := r.URL.EscapedPath()
+	switch after, byPath := strings.CutPrefix(path, pathFunctionURL); {
+	case own:
+		s.urlOf(w, r, name, path)
+	case byPath:
+		name, rest, _ := strings.Cut(after, "/")
+		s.urlOf(w, r, name, "/"+rest)
+	case isAPI(r.URL.Path):
+		s.api.ServeHTTP(w, r)
+	case s.only != nil:
+		s.serveURL(w, r, *s.only, path)
+	case path == "/":
+		s.list(w, r)
+	default:
+		unknown(w, r)
+	}
+}
+
+// isAPI says whether a path belongs to AWS's API, all of whose paths begin with a date.
+func isAPI(path string) bool {
+	version, after, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	_, err := time.Parse(time.DateOnly, version)
+	return err == nil && after != ""
+}
+
+// list tells a person what there is.
+func (s *server) list(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, port, err := net.SplitHostPort(r.Host)
+	if err != nil {
+		port = "80"
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.functions)) {
+		fmt.Fprintf(w, "%s  %s  URL http://%s\n", name, s.functions[name].Config().FunctionARN, net.JoinHostPort(name+".localhost", port))
+	}
+}
+
+func unknown(w http.ResponseWriter, r *http.Request) {
+	userError(http.StatusNotFound, typeUnknown, "%s %s is no operation that is served here; a function's URL is http://NAME.localhost, with the port", r.Method, r.URL.Path).write(w)
 }

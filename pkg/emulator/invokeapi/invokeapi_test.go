@@ -81,7 +81,10 @@ func open(t *testing.T, change ...func(*emulator.FunctionOptions, *invokeapi.Opt
 	f := emulator.NewFunction(fo)
 	d := &door{t: t, records: make(chan emulator.AsyncRecord, 10)}
 	q := emulator.NewQueue(emulator.AsyncOptions{Begin: f.Begin, ARN: arn, Version: "$LATEST", RetryDelay: time.Millisecond, Record: func(r emulator.AsyncRecord) { d.records <- r }})
-	o.Functions = append(o.Functions, invokeapi.Served{Function: f, Queue: q})
+	if len(o.Functions) == 0 {
+		o.Functions = []invokeapi.Served{{}}
+	}
+	o.Functions[0].Function, o.Functions[0].Queue = f, q
 	d.Server = httptest.NewServer(invokeapi.New(o))
 	t.Cleanup(func() {
 		ended, end := context.WithCancel(context.Background())
@@ -328,6 +331,39 @@ func TestWrongRequests(t *testing.T) {
 	}
 }
 
+// A page of this machine may use AWS's client, which asks first and reads headers.
+func TestBrowsersOfTheAPI(t *testing.T) {
+	d := open(t)
+	const page = "http://localhost:5173"
+	d.ask("OPTIONS", invocations, "", "Origin", page, "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization,x-amz-date").wants(t, "a preflight", 200, "",
+		"Access-Control-Allow-Origin", page, "Access-Control-Allow-Methods", "POST", "Access-Control-Allow-Headers", "authorization,x-amz-date")
+	got := d.invoke("1", "Origin", page)
+	got.wants(t, "what follows", 200, "1", "Access-Control-Allow-Origin", page)
+	if exposed := got.header.Get("Access-Control-Expose-Headers"); !strings.Contains(exposed, "X-Amz-Function-Error") {
+		t.Errorf("exposed: %s", exposed)
+	}
+	got = d.ask("OPTIONS", invocations, "", "Origin", "https://attacker.example", "Access-Control-Request-Method", "POST")
+	got.wants(t, "a foreign page", 403, got.body, "Access-Control-Allow-Origin", "")
+}
+
+// Several functions have no page in common; who looks at it is told where they are.
+func TestList(t *testing.T) {
+	var functions []invokeapi.Served
+	for _, name := range []string{"pay", "order"} {
+		o := emulator.Options{Config: frames.Config{FunctionName: name, FunctionARN: "arn:aws:lambda:us-east-1:012345678912:function:" + name}}
+		functions = append(functions, invokeapi.Served{Function: emulator.NewFunction(emulator.FunctionOptions{Options: o})})
+	}
+	d := &door{Server: httptest.NewServer(invokeapi.New(invokeapi.Options{Functions: functions})), t: t}
+	defer d.Close()
+	d.ask("GET", "/", "", "Host", "127.0.0.1:3001").wants(t, "the list", 200, `order  arn:aws:lambda:us-east-1:012345678912:function:order  URL http://order.localhost:3001
+pay  arn:aws:lambda:us-east-1:012345678912:function:pay  URL http://pay.localhost:3001
+`, "Content-Type", "text/plain; charset=utf-8")
+	for path, what := range map[string]string{"/x": "UnknownOperationException", "/2015-03-31/functions/function/invocations": "ResourceNotFoundException"} {
+		got := d.ask("POST", path, "{}")
+		got.wants(t, path, 404, got.body, "x-amzn-ErrorType", what)
+	}
+}
+
 // What is from this machine is answered, and what is allowed besides.
 func TestWhoMayAsk(t *testing.T) {
 	d := open(t, func(_ *emulator.FunctionOptions, o *invokeapi.Options) {
@@ -387,8 +423,10 @@ func TestEvent(t *testing.T) {
 	}
 	d.ask("POST", "/2014-11-13/functions/hello/invoke-async/", `"`+strings.Repeat("x", 256*1024)+`"`).wants(t, "too much for InvokeAsync", 413,
 		`{"Type":"User","Message":"262146 byte payload is too large for the Event invocation type (limit 262144 bytes)"}`, "x-amzn-ErrorType", "RequestEntityTooLargeException")
-	d.ask("POST", "/2014-11-13/functions/hello/invoke-async/", `2`).wants(t, "InvokeAsync", 202, `{"Status":202}`)
-	if r := <-d.records; string(r.Payload) != "2" {
-		t.Errorf("%+v", r)
+	for _, end := range []string{"/", ""} {
+		d.ask("POST", "/2014-11-13/functions/hello/invoke-async"+end, `2`).wants(t, "InvokeAsync", 202, `{"Status":202}`)
+		if r := <-d.records; string(r.Payload) != "2" {
+			t.Errorf("%+v", r)
+		}
 	}
 }

@@ -62,7 +62,8 @@ func (s *server) sendStream(w http.ResponseWriter, inv *emulator.Invocation, ans
 		document, _ := io.ReadAll(answer.Body) // it is whole, and in memory
 		last = failure(answer.ErrorType, document)
 	} else {
-		err := passPieces(answer.Body, func(piece []byte) error {
+		// A caller that hung up is told nothing more.
+		err, _ := passPieces(answer.Body, func(piece []byte) error {
 			if _, err := w.Write(message("PayloadChunk", "application/octet-stream", piece)); err != nil {
 				return err
 			}
@@ -92,21 +93,20 @@ func failure(errorType string, document []byte) completion {
 	return completion{ErrorCode: errorType, ErrorDetails: string(document)}
 }
 
-// passPieces gives what is read to send, as it comes, until the end, which is no error.
-func passPieces(body io.Reader, send func([]byte) error) error {
+// passPieces gives what is read to send, as it comes, until the end, which is no error. When sending fails nothing more is
+// sent, and the rest is read all the same: nobody else would, and it would be held until the invocation is over.
+func passPieces(body io.Reader, send func([]byte) error) (read, sent error) {
 	piece := make([]byte, mostMessagePayload)
 	for {
 		n, err := body.Read(piece)
-		if n > 0 {
-			if sending := send(piece[:n]); sending != nil {
-				return sending
-			}
+		if n > 0 && sent == nil {
+			sent = send(piece[:n])
 		}
 		if errors.Is(err, io.EOF) {
-			return nil
+			return nil, sent
 		}
 		if err != nil {
-			return err
+			return err, sent
 		}
 	}
 }

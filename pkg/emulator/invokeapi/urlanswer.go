@@ -1,0 +1,147 @@
+package invokeapi
+
+// What comes back through a function URL: a whole answer in payload format 2.0, or a stream.
+// https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-response-payload
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/serverless/open-runtime/internal/runtimeapi"
+	"github.com/serverless/open-runtime/pkg/emulator"
+	"github.com/serverless/open-runtime/pkg/event"
+)
+
+// urlError is what the service itself says.
+func urlError(w http.ResponseWriter, status int, errorType, message string) {
+	body, err := json.Marshal(map[string]string{"Message": message})
+	if err != nil { // strings only: cannot happen
+		body = []byte("{}")
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set(headerErrorType, errorType)
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
+
+// answerURL sends an answer: a whole one in payload format 2.0, a stream as it comes.
+func (s *server) answerURL(w http.ResponseWriter, answer *emulator.Answer, cors *CORS) {
+	if answer.ErrorType != "" {
+		urlError(w, http.StatusBadGateway, answer.ErrorType, "Internal Server Error")
+		return
+	}
+	response, body, err := readResponse(answer)
+	if err == nil && response.StatusCode < http.StatusOK {
+		err = fmt.Errorf("statusCode is %d; a number from 200 to 599 is needed", response.StatusCode)
+	}
+	if broken, ok := errors.AsType[*emulator.StreamError](err); ok {
+		urlError(w, http.StatusBadGateway, broken.Type, "Internal Server Error")
+		return
+	}
+	if err != nil {
+		s.logger.Error("the answer is no HTTP response", "cause", err)
+		urlError(w, http.StatusBadGateway, "InternalServerErrorException", "Internal Server Error")
+		return
+	}
+	setHeaders(w.Header(), response, cors)
+	if !answer.Streaming {
+		w.WriteHeader(response.StatusCode)
+		_, _ = io.Copy(w, body) // a caller that hung up needs no answer
+		return
+	}
+	s.sendBody(w, response.StatusCode, body)
+}
+
+// readResponse reads the head of an answer, whose body may be on its way. A stream is the body of a 200, unless its type says
+// that it begins with a prelude.
+func readResponse(answer *emulator.Answer) (*event.Response, io.Reader, error) {
+	switch {
+	case !answer.Streaming:
+		payload, err := io.ReadAll(answer.Body)
+		if err != nil {
+			return nil, nil, err
+		}
+		response, err := event.ParseResponse2(payload)
+		if err != nil {
+			return nil, nil, err
+		}
+		return response, bytes.NewReader(response.Body), nil
+	case answer.ContentType == runtimeapi.ContentTypeHTTPIntegration:
+		prelude, rest, err := readPrelude(answer.Body)
+		if err != nil {
+			return nil, nil, err
+		}
+		response, err := event.ParsePrelude(prelude)
+		return response, rest, err
+	}
+	header := http.Header{"Content-Type": {cmp.Or(answer.ContentType, "application/octet-stream")}}
+	return &event.Response{StatusCode: http.StatusOK, Header: header}, answer.Body, nil
+}
+
+// setHeaders sets a function's headers, but for those that are the server's own business, which get another name, and those
+// of its CORS configuration.
+func setHeaders(h http.Header, response *event.Response, cors *CORS) {
+	for name, values := range response.Header {
+		switch {
+		case name == "Content-Length" || name == "Connection":
+			h["X-Amzn-Remapped-"+name] = values
+		case slices.Contains([]string{"Transfer-Encoding", "Keep-Alive", "Upgrade", "Trailer"}, name):
+		case cors != nil && strings.HasPrefix(name, headerPrefixCORS):
+		case name == "Vary":
+			h[name] = append(h[name], values...)
+		default:
+			h[name] = values
+		}
+	}
+}
+
+// sendBody sends the body of a stream as it comes.
+func (s *server) sendBody(w http.ResponseWriter, status int, body io.Reader) {
+	w.WriteHeader(status)
+	out := http.NewResponseController(w)
+	_ = out.Flush()
+	read, sent := passPieces(body, func(piece []byte) error {
+		if _, err := w.Write(piece); err != nil {
+			return err
+		}
+		return out.Flush()
+	})
+	if read != nil {
+		s.logger.Error("the stream ended in the middle", "cause", read)
+	}
+	if read != nil || sent != nil {
+		panic(http.ErrAbortHandler) // the caller must not take it for whole
+	}
+}
+
+// mostPrelude bounds a prelude, in bytes.
+const mostPrelude = 64 * 1024
+
+// readPrelude splits a stream at the eight NUL bytes that end its prelude.
+func readPrelude(body io.Reader) (prelude []byte, rest io.Reader, err error) {
+	end := make([]byte, 8)
+	var read []byte
+	piece := make([]byte, 4096)
+	for {
+		n, err := body.Read(piece)
+		read = append(read, piece[:n]...)
+		if i := bytes.Index(read, end); i >= 0 {
+			return read[:i], io.MultiReader(bytes.NewReader(read[i+len(end):]), body), nil
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil, nil, errors.New("the stream ended before the eight NUL bytes that end its prelude")
+		case err != nil:
+			return nil, nil, err
+		case len(read) > mostPrelude:
+			return nil, nil, errors.New("the stream has no eight NUL bytes that end its prelude")
+		}
+	}
+}
