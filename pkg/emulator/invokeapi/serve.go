@@ -27,7 +27,7 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, gra
 	}
 	failed := make(chan error, 1)
 	go func() {
-		failed <- server.Serve(&bounded{Listener: listener, places: make(chan struct{}, mostConnections)})
+		failed <- server.Serve(bound(listener, mostConnections))
 	}()
 	select {
 	case err := <-failed:
@@ -54,10 +54,28 @@ func (discard) Write(p []byte) (int, error) { return len(p), nil }
 type bounded struct {
 	net.Listener
 	places chan struct{}
+	closed chan struct{}
+	close  func() error
 }
 
+func bound(listener net.Listener, most int) *bounded {
+	b := &bounded{Listener: listener, places: make(chan struct{}, most), closed: make(chan struct{})}
+	b.close = sync.OnceValue(func() error {
+		close(b.closed)
+		return listener.Close()
+	})
+	return b
+}
+
+// Close ends an Accept that waits for a place too: a server that shuts down waits for it before it closes any connection.
+func (b *bounded) Close() error { return b.close() }
+
 func (b *bounded) Accept() (net.Conn, error) {
-	b.places <- struct{}{}
+	select {
+	case b.places <- struct{}{}:
+	case <-b.closed:
+		return nil, net.ErrClosed
+	}
 	conn, err := b.Listener.Accept()
 	if err != nil {
 		<-b.places
