@@ -77,7 +77,7 @@ func New(o Options) http.Handler {
 	mux.HandleFunc("POST "+pathStream, s.stream)
 	mux.HandleFunc("/", unknown)
 	s.api = apiCORS.around(mux)
-	return local(s, o)
+	return local(readOut(s), o)
 }
 
 // ServeHTTP finds who answers. What is under a function's URL is its own, whatever path it has, and as it was sent: a mux

@@ -367,7 +367,7 @@ pay  arn:aws:lambda:us-east-1:012345678912:function:pay  URL http://pay.localhos
 // What is from this machine is answered, and what is allowed besides.
 func TestWhoMayAsk(t *testing.T) {
 	d := open(t, func(_ *emulator.FunctionOptions, o *invokeapi.Options) {
-		o.Hosts, o.Origins = []string{"host.docker.internal"}, []string{"https://app.example"}
+		o.Hosts, o.Origins = []string{"Host.Docker.internal"}, []string{"https://app.example"}
 	})
 	for _, headers := range [][]string{
 		{"Host", "LOCALHOST:3001"}, {"Host", "127.0.0.1"}, {"Host", "127.8.8.8:1"}, {"Host", "[::1]:3001"}, {"Host", "host.docker.internal:3001"},

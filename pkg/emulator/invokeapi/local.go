@@ -4,18 +4,41 @@ package invokeapi
 // browser shows could ask as well, by its own name for this address or across sites; both are refused.
 
 import (
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 )
+
+// What is read of a body that nobody wants.
+const (
+	mostUnwanted    = 128 << 20 // bytes
+	unwantedTimeout = 10 * time.Second
+)
+
+// readOut reads what next left of a body, and drops it. Most clients read no answer before all is sent: to those a refusal
+// that leaves them halfway is a connection that broke. A client that asks before it sends (Expect) sends nothing then.
+func readOut(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r)
+		if r.Header.Get("Expect") == "" && http.NewResponseController(w).SetReadDeadline(time.Now().Add(unwantedTimeout)) == nil {
+			_, _ = io.CopyN(io.Discard, r.Body, mostUnwanted) // one that hangs up has its reasons
+		}
+	})
+}
 
 // local refuses what comes by a foreign name or from a foreign page.
 func local(next http.Handler, o Options) http.Handler {
+	hosts := map[string]bool{}
+	for _, host := range o.Hosts {
+		hosts[hostname(host)] = true
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if host := hostname(r.Host); !isLoopback(host) && !slices.Contains(o.Hosts, host) {
+		if host := hostname(r.Host); !isLoopback(host) && !hosts[host] && !isOwnAddress(host, r) {
 			userError(http.StatusForbidden, typeForbidden, "the Host %q is none of this machine's: sor serves %s only", r.Host, "localhost and what --allow-host names").write(w)
 			return
 		}
@@ -42,6 +65,17 @@ func isLoopback(host string) bool {
 	}
 	address, err := netip.ParseAddr(host)
 	return err == nil && address.IsLoopback()
+}
+
+// isOwnAddress says whether a host is the very address at which the connection came in. Who has that from somebody else's page
+// has it from a page that spells it out: a name that leads here would be another host.
+func isOwnAddress(host string, r *http.Request) bool {
+	address, err := netip.ParseAddr(host)
+	if err != nil {
+		return false
+	}
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	return ok && local.AddrPort().Addr().Unmap() == address.Unmap()
 }
 
 // foreignOrigin gives the web page that a request comes from, when it is not of this machine.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -170,4 +171,42 @@ func TestServeHTTP(t *testing.T) {
 	}
 	fmt.Fprint(conn, "abc")
 	wantsStatus(t, in, 200)
+}
+
+// Who sends all before it reads anything, as most clients do, has its answer too, however much that was. Who asks first sends
+// nothing.
+func TestRefusalsAreRead(t *testing.T) {
+	s := serve(t, open(t).Config.Handler.ServeHTTP, time.Minute)
+	const size = 32 << 20
+	for name, head := range map[string]string{
+		"too large":   "POST " + invocations + " HTTP/1.1\r\nHost: localhost\r\n",
+		"a stranger":  "POST /2015-03-31/functions/other/invocations HTTP/1.1\r\nHost: localhost\r\n",
+		"a type":      "POST " + invocations + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml\r\n",
+		"by its URL":  "POST / HTTP/1.1\r\nHost: localhost\r\n",
+		"no function": "POST / HTTP/1.1\r\nHost: other.localhost\r\n",
+	} {
+		_, in := s.dial(t, head+fmt.Sprintf("Content-Length: %d\r\n\r\n", size)+strings.Repeat("x", size))
+		response, err := http.ReadResponse(in, nil)
+		if err != nil || response.StatusCode < 400 || response.StatusCode > 415 {
+			t.Errorf("%s: %v, %v", name, response, err)
+			continue
+		}
+		response.Body.Close()
+	}
+	_, in := s.dial(t, "POST /2015-03-31/functions/other/invocations HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
+	wantsStatus(t, in, 404)
+}
+
+// The address at which one is asked is a name of this machine, whatever network it is of.
+func TestOwnAddress(t *testing.T) {
+	d := open(t)
+	for host, want := range map[string]int{"192.0.2.1:3001": 200, "[::ffff:192.0.2.1]": 200, "192.0.2.2:3001": 403, "192.0.2.1.example": 403} {
+		request := httptest.NewRequest("POST", "http://"+host+invocations, strings.NewReader("1"))
+		own := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 3001}
+		got := httptest.NewRecorder()
+		d.Config.Handler.ServeHTTP(got, request.WithContext(context.WithValue(request.Context(), http.LocalAddrContextKey, own)))
+		if got.Code != want {
+			t.Errorf("%s: %d, want %d", host, got.Code, want)
+		}
+	}
 }
