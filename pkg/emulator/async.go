@@ -151,7 +151,7 @@ func (q *Queue) deliver(told frames.SupervisorInvoke, event []byte) {
 			q.conclude(&record, result, ConditionEventAgeExceeded)
 			return
 		}
-		if !q.sleep(wait) || errors.Is(err, ErrClosed) {
+		if errors.Is(err, ErrClosed) || !q.sleep(wait) {
 			q.conclude(&record, result, ConditionEmulatorEnded)
 			return
 		}

@@ -144,3 +144,40 @@ func TestAsyncEnd(t *testing.T) {
 		}
 	}
 }
+
+// A function that has been closed takes none of its events any more: there is nothing to wait for.
+func TestAsyncOfAClosedFunction(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		records := make(chan emulator.AsyncRecord, 1)
+		begun := time.Now()
+		q := emulator.NewQueue(emulator.AsyncOptions{
+			Begin: func(context.Context, frames.SupervisorInvoke, []byte) (*emulator.Invocation, error) {
+				return nil, emulator.ErrClosed
+			},
+			Record: func(r emulator.AsyncRecord) { records <- r },
+		})
+		defer q.Close()
+		if err := q.Send(frames.SupervisorInvoke{ID: "id"}, []byte("{}")); err != nil {
+			t.Fatal(err)
+		}
+		if r := <-records; r.RequestContext.Condition != "EmulatorEnded" || time.Since(begun) != 0 {
+			t.Errorf("after %s: %+v", time.Since(begun), r)
+		}
+	})
+}
+
+// An event that the function fails until it is too old is given up for its age, with the last answer.
+func TestAsyncAgeOfAFailingFunction(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &tries{}
+		record := send(t, a, emulator.AsyncOptions{Age: 2 * time.Minute}, fail)
+		if c := record.RequestContext; c.Condition != "EventAgeExceeded" || c.Attempts != 2 || string(record.Payload) != `{"errorType":"Oops"}` || record.Succeeded() {
+			t.Errorf("%+v", record)
+		}
+		a = &tries{}
+		record = send(t, a, emulator.AsyncOptions{Attempts: 1}, fail)
+		if c := record.RequestContext; c.Condition != "RetriesExhausted" || c.Attempts != 1 {
+			t.Errorf("%+v", record)
+		}
+	})
+}
