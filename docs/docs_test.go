@@ -50,6 +50,25 @@ func TestWords(t *testing.T) {
 	}
 }
 
+// TestInvokeAPI: routes, headers and types of errors of the local Invoke API are in invoke-api.md.
+func TestInvokeAPI(t *testing.T) {
+	page := strings.ToLower(read(t, "docs/protocol/invoke-api.md"))
+	found := 0
+	for name, word := range constants(t, "pkg/emulator/invokeapi") {
+		for _, prefix := range []string{"path", "header", "type", "kind", "reason", "contentType"} {
+			if strings.HasPrefix(name, prefix) {
+				found++
+				if !strings.Contains(page, strings.ToLower(word)) {
+					t.Errorf("docs/protocol/invoke-api.md does not name %s, invokeapi.%s", word, name)
+				}
+			}
+		}
+	}
+	if found < 30 {
+		t.Errorf("%d words were found in pkg/emulator/invokeapi; there are 30 at least", found)
+	}
+}
+
 // TestFrameTypes: every type of frame is in frames.md.
 func TestFrameTypes(t *testing.T) {
 	page := read(t, "docs/protocol/frames.md")
