@@ -38,6 +38,8 @@ func Run(t *testing.T, s Subject) {
 		{"WitnessEnd", testWitnessEnd},
 		{"Facts", testFacts},
 		{"End", testEnd},
+		{"Pool", testPool},
+		{"LiveFolders", testLiveFolders},
 		{"Cancel", testCancel},
 		{"CancelStart", testCancelStart},
 		{"BadSupervisor", testBadSupervisor},
