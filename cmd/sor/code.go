@@ -70,12 +70,12 @@ func (w *workspace) stageTask(ctx context.Context, p *project.Project) (staged, 
 		}
 		fingerprint += "\n" + program
 	}
-	return w.remembered("task", p.Dir, fingerprint, func() (staged, error) {
+	return w.remembered("task", p.Dir, fingerprint, func(previous staged) (staged, error) {
 		tree, err := w.codeTree(ctx, p, p.Architecture)
 		if err != nil {
 			return staged{}, err
 		}
-		s, err := w.stageTree("task", tree)
+		s, err := w.stageTree("task", tree, previous)
 		s.Findings, s.Mended = tree.LintCode(lint), tree.Mended()
 		return s, err
 	})

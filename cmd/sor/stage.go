@@ -36,13 +36,13 @@ func (w *workspace) stageOwn(ctx context.Context, p *project.Project, arch strin
 	for _, other := range others {
 		fingerprint += "\n" + other.Key
 	}
-	return w.remembered("own", p.Dir+"\n"+arch, fingerprint, func() (staged, error) {
+	return w.remembered("own", p.Dir+"\n"+arch, fingerprint, func(previous staged) (staged, error) {
 		start := time.Now()
 		tree, err := w.assemble(ctx, p, arch, others)
 		if err != nil {
 			return staged{}, err
 		}
-		s, err := w.stageTree("opt", tree)
+		s, err := w.stageTree("opt", tree, previous)
 		if err != nil {
 			return staged{}, err
 		}
@@ -109,9 +109,9 @@ func (w *workspace) stageLayer(path string, lint layer.LintOptions) (staged, err
 		return staged{}, fail(exitUsage, "", fmt.Errorf("reading layer: %w", err))
 	}
 	look := fmt.Sprint(cache.Stat(path), lint.Arch, lint.Target, lint.Foreign, lint.Client, lint.Layers)
-	return w.remembered("layer", path+"\n"+lint.Arch, look, func() (staged, error) {
+	return w.remembered("layer", path+"\n"+lint.Arch, look, func(previous staged) (staged, error) {
 		start := time.Now()
-		s, err := w.unpackLayer(path, info.IsDir())
+		s, err := w.unpackLayer(path, info.IsDir(), previous)
 		if err != nil {
 			return staged{}, err
 		}
@@ -128,13 +128,13 @@ func (w *workspace) stageLayer(path string, lint layer.LintOptions) (staged, err
 	})
 }
 
-func (w *workspace) unpackLayer(path string, isDir bool) (staged, error) {
+func (w *workspace) unpackLayer(path string, isDir bool, previous staged) (staged, error) {
 	if isDir {
 		tree := layer.New()
 		if err := tree.AddDir("", path); err != nil {
 			return staged{}, fail(exitUsage, "", fmt.Errorf("reading layer %s: %w", path, err))
 		}
-		return w.stageTree("opt", tree)
+		return w.stageTree("opt", tree, previous)
 	}
 	key, err := layer.FileHash(path)
 	if err != nil {

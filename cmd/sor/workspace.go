@@ -102,22 +102,30 @@ func (w *workspace) programError(name string, err error) error {
 // errLost says that the cache no longer has what was remembered.
 var errLost = errors.New("no longer in the cache")
 
-// remembered gives the folder that was made before, while fingerprint, a look at its sources, is the same; else make's.
-func (w *workspace) remembered(kind, key, fingerprint string, make func() (staged, error)) (staged, error) {
+// remembered gives the folder that was made before, while fingerprint, a look at its sources, is the same; else make's, which
+// gets the one of before, if that is still there.
+func (w *workspace) remembered(kind, key, fingerprint string, make func(previous staged) (staged, error)) (staged, error) {
 	type entry struct {
 		Fingerprint string
 		Made        staged
 	}
 	var known entry
 	id := hashText(key)
-	if data, ok := w.cache.Memo(kind, id); ok && json.Unmarshal(data, &known) == nil && known.Fingerprint == fingerprint {
+	var previous staged
+	if data, ok := w.cache.Memo(kind, id); ok && json.Unmarshal(data, &known) == nil {
 		dir, err := w.cache.Dir(known.Made.Kind, known.Made.Key, func(string) error { return errLost })
 		if err == nil {
-			known.Made.Dir = dir
-			return known.Made, nil
+			previous = known.Made
+			previous.Dir = dir
 		}
 	}
-	made, err := make()
+	if previous.Dir != "" && known.Fingerprint == fingerprint {
+		return previous, nil
+	}
+	if previous.Dir != "" {
+		defer w.cache.Release(previous.Kind, previous.Key)
+	}
+	made, err := make(previous)
 	if err != nil {
 		return staged{}, err
 	}
@@ -128,13 +136,13 @@ func (w *workspace) remembered(kind, key, fingerprint string, make func() (stage
 	return made, w.cache.SetMemo(kind, id, data)
 }
 
-// stageTree puts a tree into the cache as a folder, under its content's hash.
-func (w *workspace) stageTree(kind string, tree *layer.Tree) (staged, error) {
+// stageTree puts a tree into the cache as a folder, under its content's hash. What is the same in previous is not copied.
+func (w *workspace) stageTree(kind string, tree *layer.Tree, previous staged) (staged, error) {
 	key, err := tree.Hash()
 	if err != nil {
 		return staged{}, err
 	}
-	dir, err := w.cache.Dir(kind, key, tree.Stage)
+	dir, err := w.cache.Dir(kind, key, func(dir string) error { return tree.StageOver(dir, previous.Dir) })
 	return staged{Kind: kind, Key: key, Dir: dir, Size: tree.Size()}, err
 }
 

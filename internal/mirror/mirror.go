@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 )
 
 // Update makes dir hold what from holds; "" holds nothing. dir is there already and stays the same folder. What is being
@@ -137,10 +138,17 @@ func sameBytes(a, b string) bool {
 		return false
 	}
 	defer right.Close()
-	p, q := make([]byte, 64<<10), make([]byte, 64<<10)
+	return Same(left, right)
+}
+
+// Same reads two contents and says whether they are the same; what can't be read is not.
+func Same(a, b io.Reader) bool {
+	room := rooms.Get().(*[2][32 << 10]byte)
+	defer rooms.Put(room)
+	p, q := room[0][:], room[1][:]
 	for {
-		n, errA := io.ReadFull(left, p)
-		o, errB := io.ReadFull(right, q)
+		n, errA := io.ReadFull(a, p)
+		o, errB := io.ReadFull(b, q)
 		if !bytes.Equal(p[:n], q[:o]) {
 			return false
 		}
@@ -149,6 +157,9 @@ func sameBytes(a, b string) bool {
 		}
 	}
 }
+
+// rooms are what Same reads into: most files are small, and there are many.
+var rooms = sync.Pool{New: func() any { return new([2][32 << 10]byte) }}
 
 func isEnd(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) }
 

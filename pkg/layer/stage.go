@@ -6,17 +6,47 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/serverless/open-runtime/internal/mirror"
 )
 
 // Stage writes the tree into an empty folder as Lambda would unpack its zip, with the modes of the layer whatever the
 // umask. It is what a sandbox mounts, without a zip in between.
-func (t *Tree) Stage(dir string) error {
+func (t *Tree) Stage(dir string) error { return t.StageOver(dir, "") }
+
+// StageOver is Stage of a tree that was staged in previous before, when it was another: files that are the same are hard
+// links to those there, where they can be, so nobody may write to either. "" is no such folder.
+func (t *Tree) StageOver(dir, previous string) error {
 	for _, name := range t.Paths() {
-		if err := t.entries[name].stage(dir, name); err != nil {
+		e := t.entries[name]
+		if previous != "" && e.stageLink(dir, previous, name) {
+			continue
+		}
+		if err := e.stage(dir, name); err != nil {
 			return fmt.Errorf("staging %s: %w", name, err)
 		}
 	}
 	return nil
+}
+
+// stageLink makes a link to the file that was staged before, if it is the same; whatever hinders it, stage does it too.
+func (e *entry) stageLink(dir, previous, name string) bool {
+	before := filepath.Join(previous, filepath.FromSlash(name))
+	info, err := os.Lstat(before)
+	if err != nil || !info.Mode().IsRegular() || info.Size() != e.size || info.Mode() != e.mode {
+		return false
+	}
+	now, err := e.open()
+	if err != nil {
+		return false
+	}
+	defer now.Close()
+	then, err := os.Open(before)
+	if err != nil {
+		return false
+	}
+	defer then.Close()
+	return mirror.Same(now, then) && makeFolders(dir, name) == nil && os.Link(before, filepath.Join(dir, filepath.FromSlash(name))) == nil
 }
 
 func (e *entry) stage(dir, name string) error {
