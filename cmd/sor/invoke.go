@@ -77,7 +77,7 @@ error, 6 it timed out, 7 the event or the layer is over a limit, 130 interrupted
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.local, "local", false, "in a sandbox on this machine")
-	f.StringVar(&o.endpoint, "endpoint", "", "by the Invoke API at this URL, as sor start says it [SOR_ENDPOINT, AWS_ENDPOINT_URL_LAMBDA]")
+	f.StringVar(&o.endpoint, "endpoint", "", "by the Invoke API at this URL, or port, as sor start says it [SOR_ENDPOINT, AWS_ENDPOINT_URL_LAMBDA]")
 	f.StringVar(&o.function, "function", "", "name of the function at the endpoint (default: this project's)")
 	f.BoolVar(&o.async, "async", false, "have the endpoint queue the event, and wait for no answer")
 	f.StringArrayVarP(&o.events, "event", "e", nil, "event: JSON, a file, @FILE, or - for stdin (default {}); may be repeated")

@@ -36,9 +36,15 @@ type remote struct {
 const anyFunction = "function"
 
 func newRemote(screen *ui, o invokeOptions, told frames.SupervisorInvoke) (*remote, error) {
-	endpoint, err := url.Parse(o.endpoint)
+	address := o.endpoint
+	if !strings.Contains(address, "://") { // as sor start takes it
+		if complete, _, err := listenAddress("--endpoint", address); err == nil {
+			address = "http://" + complete
+		}
+	}
+	endpoint, err := url.Parse(address)
 	if err != nil || endpoint.Host == "" || endpoint.Scheme != "http" && endpoint.Scheme != "https" {
-		return nil, fail(exitUsage, "as sor start says it: --endpoint http://"+defaultListen, fmt.Errorf("--endpoint %q is no URL", o.endpoint))
+		return nil, fail(exitUsage, "as sor start says it: --endpoint http://"+defaultListen+", or its port alone", fmt.Errorf("--endpoint %q is no URL", o.endpoint))
 	}
 	r := &remote{ui: screen, told: told, async: o.async, json: o.json, lines: o.eventLines}
 	if r.wd, err = os.Getwd(); err != nil {
