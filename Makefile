@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 export CGO_ENABLED ?= 0
 
-.PHONY: build demo test check bench chaos fuzz clean need-go docs cross
+.PHONY: build demo test check bench chaos load fuzz clean need-go docs cross
 
 build: need-go          ## bin/sor, complete with what it carries for amd64 and arm64
 	@go run ./internal/carried/pack -arch amd64,arm64
@@ -23,6 +23,9 @@ bench: need-go          ## paired benchmarks, as ratios
 
 chaos: need-go          ## ten thousand invocations whose children misbehave; SOR_CHAOS, SOR_CHAOS_SEED
 	@SOR_CHAOS=$${SOR_CHAOS:-10000} CGO_ENABLED=1 go test -race -count 1 -timeout 60m -run '^TestChaos$$' -v ./pkg/bootstrap
+
+load: need-go           ## a minute of eight clients, and a thousand cold starts, on sor start; SOR_LOAD for other seconds
+	@SOR_LOAD=$${SOR_LOAD:-60} go test -count 1 -timeout 60m -run '^(TestLoad|TestColdStarts)$$' -v ./pkg/emulator/callers
 
 fuzz: need-go           ## each fuzz test for FUZZTIME, 30s; what is found is kept
 	@scripts/fuzz

@@ -9,6 +9,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -40,6 +41,7 @@ type event struct {
 	Op     string          `json:"op"`
 	ID     string          `json:"id"`
 	Status int             `json:"status"`
+	Rounds int             `json:"rounds"`
 	Gate   string          `json:"gate"`
 	Path   string          `json:"path"`
 	Value  json.RawMessage `json:"value"`
@@ -85,6 +87,11 @@ func (e event) answer(ctx context.Context, raw []byte) ([]byte, error) {
 	case "count":
 		count++
 		return json.Marshal(count)
+	case "work":
+		sum := sha256.Sum256(raw)
+		for range e.Rounds {
+			sum = sha256.Sum256(sum[:])
+		}
 	case "value":
 		return e.Value, nil
 	case "gate":
