@@ -148,7 +148,7 @@ func BenchmarkClients(b *testing.B) {
 }
 
 // crowd makes invocations from several clients at once.
-func crowd(b *testing.B, s *server, clients, invocations int, event []byte) {
+func crowd(b testing.TB, s *server, clients, invocations int, event []byte) {
 	b.Helper()
 	var running sync.WaitGroup
 	wrong := make(chan error, clients)

@@ -1,12 +1,18 @@
 //! An external extension on AWS's own crate: it registers for INVOKE and SHUTDOWN, subscribes to telemetry, and says what it
-//! sees, a JSON object a line, in the log and in /tmp/watcher.jsonl, where the function can read it. A variable WATCHER_PORT
-//! moves its listener.
+//! sees, a JSON object a line, in the log and in /tmp/watcher.jsonl, where the function can read it. A line's "life" tells one
+//! process from another.
 //! https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html
 use lambda_extension::{service_fn, Error, Extension, LambdaEvent, LambdaTelemetry, LogBuffering, NextEvent, SharedService};
 use serde_json::{json, Value};
-use std::{fs::OpenOptions, io::Write};
+use std::{fs::OpenOptions, io::Write, sync::LazyLock, time::SystemTime};
 
-fn say(line: Value) {
+static LIFE: LazyLock<String> = LazyLock::new(|| {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    format!("{}-{}", since.as_nanos(), std::process::id())
+});
+
+fn say(mut line: Value) {
+    line["life"] = json!(*LIFE);
     println!("{line}");
     let file = OpenOptions::new().create(true).append(true).open("/tmp/watcher.jsonl");
     let text = format!("{line}\n"); // one write a line: the listener and the loop both write
@@ -38,13 +44,11 @@ async fn see_telemetry(batch: Vec<LambdaTelemetry<Value>>) -> Result<(), Error> 
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    let port = std::env::var("WATCHER_PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(9003);
     let registered = Extension::new()
         .with_events_processor(service_fn(see_event))
         .with_telemetry_record_type::<Value>()
         .with_telemetry_types(&["platform", "function"])
         .with_telemetry_buffering(LogBuffering { timeout_ms: 25, max_bytes: 262_144, max_items: 1_000 })
-        .with_telemetry_port_number(port)
         .with_telemetry_processor(SharedService::new(service_fn(see_telemetry)))
         .register()
         .await?;
