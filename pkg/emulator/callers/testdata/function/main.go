@@ -95,9 +95,9 @@ func (e event) answer(ctx context.Context, raw []byte) ([]byte, error) {
 	case "value":
 		return e.Value, nil
 	case "gate":
-		return raw, pass(ctx, e.Gate)
+		return raw, pass(e.Gate)
 	case "fail":
-		return nil, errors.Join(pass(ctx, e.Gate), errors.New("out of cheese"))
+		return nil, errors.Join(pass(e.Gate), errors.New("out of cheese"))
 	}
 	return raw, nil
 }
@@ -112,13 +112,9 @@ func tell(ctx context.Context) map[string]any {
 	}
 }
 
-// pass waits until a gate answers: the test has seen what came before.
-func pass(ctx context.Context, gate string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, gate, http.NoBody)
-	if err != nil {
-		return err
-	}
-	response, err := http.DefaultClient.Do(request)
+// pass waits until a gate answers: the test has seen what came before. The function's timeout is not its business.
+func pass(gate string) error {
+	response, err := http.Get(gate)
 	if err != nil {
 		return err
 	}
