@@ -89,6 +89,9 @@ func (w *workspace) openFunction(ctx context.Context, flags *pflag.FlagSet, dir 
 	switch {
 	case o.attach || o.debug.port > 0: // there is one runtime that is yours, and one port
 		options.Sandboxes, options.Idle = 1, 0
+	case run.sharesPorts():
+		f.say("%sthere are extensions in its layers, and its sandboxes would share this machine's ports: it has one at a time (--network none, or docker, for more)", f.prefix)
+		options.Sandboxes = 1
 	case options.Sandboxes == 0:
 		options.Sandboxes = machineSandboxes(p.Memory)
 	}
@@ -172,4 +175,11 @@ func freeMemoryMB(file string) int {
 		return 0
 	}
 	return kilobytes / 1024
+}
+
+// sharesPorts says whether two sandboxes would be in each other's way: the listeners of extensions have ports of their own
+// choice, and without a network of its own each sandbox has this machine's loopback.
+func (s *session) sharesPorts() bool {
+	entries, err := os.ReadDir(filepath.Join(s.opt.Dir, "extensions"))
+	return s.opt.Dir != "" && err == nil && len(entries) > 0 && s.box.Name() == "namespace" && s.network != "none"
 }

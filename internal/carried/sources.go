@@ -16,7 +16,7 @@ import (
 // sourceDirs holds every package of this module that the two programs link; a test compares it with go list -deps.
 var sourceDirs = []string{
 	"cmd/bootstrap", "cmd/supervisor",
-	"internal/executable", "internal/frames", "internal/http1", "internal/jsontext", "internal/logline", "internal/manifest",
+	"internal/executable", "internal/frames", "internal/http1", "internal/identifier", "internal/jsontext", "internal/logline", "internal/manifest",
 	"internal/owner", "internal/peer", "internal/privilege", "internal/process", "internal/runtimeapi",
 	"pkg/bootstrap", "pkg/emulator", "pkg/emulator/namespace", "pkg/emulator/supervisor", "pkg/middleware", "pkg/sidecar",
 }

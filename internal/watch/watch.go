@@ -85,7 +85,7 @@ func byEvents(ctx context.Context, o Options, begin func()) (err error) {
 	if err != nil {
 		return fmt.Errorf("watching: %w", err)
 	}
-	defer system.Close()
+	defer func() { _ = system.Close() }() // whoever watches no more has no use for what it says
 	w := &watcher{Watcher: system, o: o}
 	if err = w.addRoots(); err == nil {
 		o.Changed(ctx)
@@ -184,7 +184,7 @@ func (w *watcher) settle(ctx context.Context) error {
 			if matters {
 				quiet.Reset(settled)
 			}
-		case <-w.Errors:
+		case _, _ = <-w.Errors:
 		case <-quiet.C:
 			return nil
 		case <-most.C:

@@ -268,6 +268,20 @@ func (e *Emulator) ended() error {
 	return fmt.Errorf("%w: %w", ErrSandboxEnded, cause)
 }
 
+// isFinishing says whether an invocation has been answered, and the environment is about to be free.
+func (e *Emulator) isFinishing() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, inv := range e.pending {
+		select {
+		case <-inv.answered:
+			return !inv.head.Streaming
+		default:
+		}
+	}
+	return false
+}
+
 // hasEnded says whether the sandbox is gone.
 func (e *Emulator) hasEnded() bool {
 	select {

@@ -166,8 +166,25 @@ func (f *Function) tell() {
 	f.changed = make(chan struct{})
 }
 
+// finishing is how long a sandbox is waited for that has answered, and not yet asked for the next event, before another is
+// started: whoever asks again at once gets the warm one.
+const finishing = 20 * time.Millisecond
+
+// isFinishing says whether some sandbox will be free in a moment. mu is held.
+func (f *Function) isFinishing() bool {
+	for _, m := range f.members {
+		if m.version == f.version && m.isFinishing() {
+			return true
+		}
+	}
+	return false
+}
+
 // acquire gives a member in which an invocation may begin.
 func (f *Function) acquire(ctx context.Context) (*member, error) {
+	patience, give := context.WithCancel(ctx) // to wait for one that finishes
+	defer give()
+	var begun *time.Timer
 	for {
 		f.mu.Lock()
 		if f.closed {
@@ -175,7 +192,8 @@ func (f *Function) acquire(ctx context.Context) (*member, error) {
 			return nil, ErrClosed
 		}
 		m := f.take()
-		grow := m == nil && f.replacing == 0 && len(f.members)+f.starting < f.most
+		wait := m == nil && patience.Err() == nil && f.isFinishing()
+		grow := m == nil && !wait && f.replacing == 0 && len(f.members)+f.starting < f.most
 		if grow {
 			f.starting++
 		}
@@ -186,9 +204,17 @@ func (f *Function) acquire(ctx context.Context) (*member, error) {
 			return m, nil
 		case grow:
 			return f.grow(ctx)
+		case wait && begun == nil:
+			begun = time.AfterFunc(finishing, give)
+			defer begun.Stop()
+		}
+		var impatient <-chan struct{}
+		if wait {
+			impatient = patience.Done()
 		}
 		select {
 		case <-changed:
+		case <-impatient:
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}

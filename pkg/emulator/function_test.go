@@ -87,6 +87,41 @@ func TestFunctionGrows(t *testing.T) {
 	}
 }
 
+// Who asks again as soon as it has its answer gets the same sandbox, which is free a moment later; one that takes its time
+// with that is not waited for.
+func TestFunctionIsPatient(t *testing.T) {
+	slow := make(chan struct{})
+	s := &emulatortest.Sandbox{Work: func(b *emulatortest.Box, inv frames.SupervisorInvoke, event []byte) {
+		b.Say(frames.SupervisorAnswer{Type: frames.TypeResult, ID: inv.ID}, event)
+		if string(event) == "slow" {
+			<-slow
+		} else {
+			time.AfterFunc(2*time.Millisecond, func() { b.Report(inv.ID, "") })
+			return
+		}
+		b.Report(inv.ID, "")
+	}}
+	f := function(t, s)
+	for i := range 20 {
+		if _, err := begin(t, f, fmt.Sprint(i), "1").Answer(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if started, _, _, _ := s.Count(); started != 1 {
+		t.Errorf("%d sandboxes for one caller", started)
+	}
+	if _, err := begin(t, f, "a", "slow").Answer(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := begin(t, f, "b", "1").Answer(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if started, _, _, _ := s.Count(); started != 2 {
+		t.Errorf("%d sandboxes, one of which takes its time", started)
+	}
+	close(slow)
+}
+
 // With several invocations in one environment, that is filled first.
 func TestFunctionFills(t *testing.T) {
 	g := newGate()

@@ -21,7 +21,6 @@ type Invocation struct {
 
 	stream *stream // what the answer's Body reads
 
-	mu     sync.Mutex
 	head   Answer
 	result Result
 	log    []byte

@@ -12,7 +12,7 @@ import (
 func TestPassPiecesReadsOn(t *testing.T) {
 	hungUp, broken := errors.New("hung up"), errors.New("broken")
 	for name, end := range map[string]error{"whole": nil, "broken": broken} {
-		var body io.Reader = iotest.OneByteReader(strings.NewReader("abc"))
+		body := iotest.OneByteReader(strings.NewReader("abc"))
 		if end != nil {
 			body = io.MultiReader(body, iotest.ErrReader(end))
 		}

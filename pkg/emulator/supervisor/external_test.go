@@ -223,7 +223,7 @@ func TestExtensionOnTheWire(t *testing.T) {
 	}
 	p.respond("1")
 	p.waiting = p.next()
-	event = p.nextEvent(id) // only now is the invocation over
+	p.nextEvent(id) // only now is the invocation over
 	end()
 
 	report := func(path, id string, headers ...string) said {

@@ -130,21 +130,17 @@ func ended() context.Context {
 
 // wanted gives an event as a subscriber's schema has it; ok is false for what it did not ask for, or what its schema lacks.
 func (s *subscriber) wanted(event told, jsonLogs bool) (data []byte, ok bool) {
-	kind, record := event.kind, event.record
 	if event.record == nil {
 		if !slices.Contains(s.types, event.kind) {
 			return nil, false
 		}
-		record = s.lineRecord(event, jsonLogs)
-	} else {
-		if !slices.Contains(s.types, "platform") {
-			return nil, false
-		}
-		if kind, record, ok = s.api.shape(s.schema, event.kind, event.record); !ok {
-			return nil, false
-		}
+		return envelope(event.at, event.kind, s.lineRecord(event, jsonLogs)), true
 	}
-	return envelope(event.at, kind, record), true
+	if !slices.Contains(s.types, "platform") {
+		return nil, false
+	}
+	kind, record, ok := s.api.shape(s.schema, event.kind, event.record)
+	return envelope(event.at, kind, record), ok
 }
 
 // lineRecord is a line as a string, or as the object that it is, where the log is in JSON and the schema knows that.
