@@ -38,7 +38,7 @@ func spellings() []spelling {
 // at gives the tree as if it happened at another time: every time in it moves, and those between them stay.
 func at(tree any, now time.Time) any {
 	known := spellings()
-	by := now.Sub(sampleTime).Round(time.Second)
+	by := now.Truncate(time.Second).Sub(sampleTime.Truncate(time.Second))
 	return walk(tree, "", func(_ string, leaf any) any {
 		switch v := leaf.(type) {
 		case json.Number:

@@ -77,8 +77,11 @@ func (s Sample) Options() ([]Option, error) {
 	for _, c := range s.chosen(tree) {
 		o := Option{Name: c.name, About: c.about, Default: c.initial, Content: c.content()}
 		if c.paths != nil {
+			first := true // of several records
 			_, err := change(tree, c.paths[0], func(old any) (any, error) {
-				o.Default = c.shown(old)
+				if first {
+					o.Default, first = c.shown(old), false
+				}
 				return old, nil
 			})
 			if err != nil {
