@@ -1,6 +1,7 @@
 package event
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -66,7 +67,7 @@ func (r Request) payload2(routeKey, stage, path string, parameters map[string]st
 		Version: "2.0", RouteKey: routeKey, RawPath: path, RawQueryString: r.RawQuery, Cookies: r.cookies(),
 		Headers: r.lowerHeaders(), QueryStringParameters: joined(r.RawQuery), PathParameters: parameters,
 		RequestContext: context2{
-			AccountID: r.AccountID, APIID: prefix, DomainName: r.Host, DomainPrefix: prefix,
+			AccountID: r.AccountID, APIID: cmp.Or(r.APIID, prefix), DomainName: r.Host, DomainPrefix: prefix,
 			HTTP:      http2{Method: r.Method, Path: path, Protocol: r.Protocol, SourceIP: r.SourceIP, UserAgent: r.Header.Get("User-Agent")},
 			RequestID: r.RequestID, RouteKey: routeKey, Stage: stage, Time: r.Time.Format(timeLayout), TimeEpoch: r.Time.UnixMilli(),
 		},

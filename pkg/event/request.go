@@ -29,7 +29,12 @@ type Request struct {
 
 	RequestID string // of the event
 	Time      time.Time
-	AccountID string
+	AccountID string // of the function's owner; "" where the service does not say it
+
+	// What API Gateway adds. A function URL has none of them, nor has a load balancer.
+	APIID    string // "" for the first label of the host
+	Stage    string // "" for prod of a REST API, $default of an HTTP API
+	Resource string // as /users/{id} or /{proxy+}; "" for /{proxy+} of a REST API, $default of an HTTP API
 }
 
 // normal fills in what is not said.
@@ -76,13 +81,9 @@ func isText(contentType string) bool {
 
 // pairs splits a query in its order, decoded; what can't be decoded is taken as it is.
 func pairs(rawQuery string) [][2]string {
-	var list [][2]string
-	for part := range strings.SplitSeq(rawQuery, "&") {
-		if part == "" {
-			continue
-		}
-		name, value, _ := strings.Cut(part, "=")
-		list = append(list, [2]string{unescape(name), unescape(value)})
+	list := sentPairs(rawQuery)
+	for i, pair := range list {
+		list[i] = [2]string{unescape(pair[0]), unescape(pair[1])}
 	}
 	return list
 }
