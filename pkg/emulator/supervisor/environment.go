@@ -316,6 +316,13 @@ func (e *environment) runtimeExit(id string) answer {
 func (e *environment) outOfMemory() {
 	e.mu.Lock()
 	e.oom = true
+	e.mu.Unlock()
+	e.killRuntime()
+}
+
+// killRuntime kills the runtime, if this environment started one: its exit is a failure like another.
+func (e *environment) killRuntime() {
+	e.mu.Lock()
 	child := e.child
 	e.mu.Unlock()
 	if child != nil {

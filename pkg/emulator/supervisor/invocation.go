@@ -133,6 +133,15 @@ func newInvocation(told frames.SupervisorInvoke, event []byte, config frames.Con
 	}
 }
 
+// killAfter gives a channel that tells when the host wants the runtime killed: never, unless it said so.
+func (inv *invocation) killAfter() (<-chan time.Time, func()) {
+	if inv.headers.KillAfterMs <= 0 {
+		return nil, func() {}
+	}
+	timer := time.NewTimer(time.Duration(inv.headers.KillAfterMs) * time.Millisecond)
+	return timer.C, func() { timer.Stop() }
+}
+
 // startRecord tells of its start.
 func (inv *invocation) startRecord(version string) invocationStart {
 	return invocationStart{RequestID: inv.id, Version: version, Tracing: tracingOf(inv)}

@@ -144,11 +144,15 @@ func (s *supervisor) await(ctx context.Context, e *environment, inv *invocation,
 		e.flush()
 		s.answer(inv, a)
 	}
+	kill, spare := inv.killAfter()
+	defer spare()
 	e.offer(inv)
 	for {
 		select {
 		case a := <-inv.answered:
 			deliver(a)
+		case <-kill:
+			e.killRuntime()
 		case <-inv.released:
 			if !answered { // it is released after it was answered
 				deliver(<-inv.answered)
