@@ -305,6 +305,7 @@ func (e *environment) runtimeExit(id string) answer {
 		return *e.initError
 	}
 	exit := e.child.Exit()
+	e.supervisor.memory.note(exit.MaxRSS)
 	text := exit.Reason()
 	if e.oom || exit.Signal == unix.SIGKILL && e.supervisor.memory.nearLimit() {
 		message := fmt.Sprintf("RequestId: %s Error: %s (it used more than its %d MB of memory)", id, text, e.supervisor.config.MemoryMB)

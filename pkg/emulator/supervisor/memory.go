@@ -41,6 +41,13 @@ func (m *meter) begin() {
 	m.active++
 }
 
+// note takes what the kernel counted of a process that ended: one that was short may never have been looked at.
+func (m *meter) note(bytes int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.peak = max(m.peak, bytes)
+}
+
 // pause turns it off; the maximum stays.
 func (m *meter) pause() {
 	m.mu.Lock()
