@@ -64,13 +64,11 @@ func (s Sample) Generate(e Edit) (event []byte, novelties []Novelty, err error) 
 	if tree, err = s.apply(tree, e.Options); err != nil {
 		return nil, nil, err
 	}
+	stale := digests(tree, map[*object]any{})
 	if tree, novelties, err = assign(tree, e.Set); err != nil {
 		return nil, nil, err
 	}
-	// Whoever assigns a digest means it.
-	if tree, _, err = assign(digest(tree), e.Set); err != nil {
-		return nil, nil, err
-	}
+	digest(stale)
 	if s.packed != "" {
 		tree = repack(tree, s.packed)
 	}
@@ -105,23 +103,34 @@ func assign(tree any, set []Assignment) (_ any, novelties []Novelty, err error) 
 	return tree, novelties, nil
 }
 
-// digest computes the MD5 of each body that comes with one, as SQS does.
-func digest(value any) any {
+const md5OfBody = "md5OfBody"
+
+// digests finds the objects of a sample that have the MD5 of their body, as messages of SQS have.
+func digests(value any, found map[*object]any) map[*object]any {
 	switch v := value.(type) {
 	case *object:
-		if body, ok := v.values["body"].(string); ok && v.values["md5OfBody"] != nil {
-			sum := md5.Sum([]byte(body))
-			v.put("md5OfBody", hex.EncodeToString(sum[:]))
+		if sum, ok := v.values[md5OfBody]; ok {
+			found[v] = sum
 		}
 		for _, inner := range v.values {
-			digest(inner)
+			digests(inner, found)
 		}
 	case []any:
 		for _, inner := range v {
-			digest(inner)
+			digests(inner, found)
 		}
 	}
-	return value
+	return found
+}
+
+// digest computes those again that nobody assigned: who assigns one means it.
+func digest(stale map[*object]any) {
+	for o, sum := range stale {
+		if body, ok := o.values["body"].(string); ok && o.values[md5OfBody] == sum {
+			sum := md5.Sum([]byte(body))
+			o.put(md5OfBody, hex.EncodeToString(sum[:]))
+		}
+	}
 }
 
 // repack packs what was unpacked. What is no longer there, an assignment took away.

@@ -201,7 +201,9 @@ func TestReadable(t *testing.T) {
 			}
 			found++
 			if strings.HasPrefix(text, "H4sI") {
-				text = unzipped(t, text)
+				if !json.Valid([]byte(unzipped(t, text))) {
+					t.Errorf("%s: %s is no compressed JSON", s, path)
+				}
 			} else if data, err := base64.StdEncoding.DecodeString(text); err != nil || len(data) == 0 {
 				t.Errorf("%s: %s is no base64: %v", s, path, err)
 			}
@@ -323,6 +325,17 @@ func TestCount(t *testing.T) {
 	data, _ = generate(t, "sqs receive-message", event.Edit{Set: assignments(t, "Records[0].md5OfBody=wrong")})
 	if got := leaves(t, data)["Records[0].md5OfBody"]; got != `"wrong"` {
 		t.Errorf("a digest that was set is %s", got)
+	}
+}
+
+// TestSetInOrder: an assignment sees what the ones before it made, whatever comes after.
+func TestSetInOrder(t *testing.T) {
+	data, _ := generate(t, "sqs receive-message", event.Edit{Set: assignments(t, "Records[0].x.y=1", "Records[0].x=text", `Records[1]={"body":"b","md5OfBody":"mine"}`)})
+	got := leaves(t, data)
+	for path, want := range map[string]string{"Records[0].x": `"text"`, "Records[1].md5OfBody": `"mine"`} {
+		if got[path] != want {
+			t.Errorf("%s is %s, want %s", path, got[path], want)
+		}
 	}
 }
 

@@ -47,8 +47,8 @@ func pack(value any) (any, error) {
 func compress(text string) string {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
-	w.Write([]byte(text)) // a buffer takes everything
-	w.Close()
+	_, _ = w.Write([]byte(text)) // a buffer takes everything
+	_ = w.Close()
 	return base64.StdEncoding.EncodeToString(b.Bytes())
 }
 

@@ -60,10 +60,9 @@ func parsePath(text string) (steps []step, rest string, err error) {
 	rest = text
 	for rest != "" && rest[0] != '=' {
 		var s step
-		switch {
-		case rest[0] == '[':
+		if rest[0] == '[' {
 			s, rest, err = parseBracket(rest)
-		default:
+		} else {
 			s, rest, err = parseName(rest, len(steps) == 0)
 		}
 		if err != nil {

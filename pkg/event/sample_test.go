@@ -122,7 +122,7 @@ var typed = []struct {
 	{"cognito/pre-authentication", as[events.CognitoEventUserPoolsPreAuthentication], ""},
 	{"cognito/post-authentication", as[events.CognitoEventUserPoolsPostAuthentication], ""},
 	{"cognito/pre-token-generation", as[events.CognitoEventUserPoolsPreTokenGen], ""},
-	{"cognito/pre-token-generation-v2", as[events.CognitoEventUserPoolsPreTokenGenV2], ""},
+	{"cognito/pre-token-generation-v2", as[events.CognitoEventUserPoolsPreTokenGenV2_0], ""},
 	{"cognito/custom-message", as[events.CognitoEventUserPoolsCustomMessage], "request.linkParameter"},
 	{"cognito/user-migration", as[events.CognitoEventUserPoolsMigrateUser], ""},
 	{"cognito/define-auth-challenge", as[events.CognitoEventUserPoolsDefineAuthChallenge], ""},
