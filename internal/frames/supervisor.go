@@ -159,7 +159,7 @@ type Report struct {
 	MaxMemoryUsedMB  int     `json:"maxMemoryUsedMB"`
 }
 
-// Record is one request or answer over an API of the sandbox. Exchange pairs an answer with its request.
+// Record is one request or answer over an API of the sandbox. Exchange pairs an answer with its request, in its sandbox.
 type Record struct {
 	Type     string              `json:"type"`
 	TimeUs   int64               `json:"timeUs"` // Unix epoch, microseconds
@@ -168,6 +168,7 @@ type Record struct {
 	Path     string              `json:"path,omitempty"`
 	Status   int                 `json:"status,omitempty"` // of an answer
 	Header   map[string][]string `json:"header,omitempty"`
+	Sandbox  int                 `json:"sandbox,omitempty"` // which of the function's, counted from 1: the host's to fill, when there may be several
 }
 
 // Fault is why a supervisor can't go on; the host shows it and the sandbox ends.

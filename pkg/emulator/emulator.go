@@ -22,6 +22,8 @@ type Options struct {
 	Trace  func(frames.Trace, []byte)  // each stage's record and what it made
 	Record func(frames.Record, []byte) // what is said over the sandbox's APIs, with Config.Record
 	Logger *slog.Logger                // the protocol, at debug
+
+	number int // of this sandbox among those of its Function
 }
 
 // ErrSandboxEnded says that the sandbox ended before it answered.

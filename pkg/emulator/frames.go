@@ -86,6 +86,7 @@ func (e *Emulator) takeRecord(f frames.Frame) error {
 	if err := f.Decode(&record); err != nil || e.options.Record == nil {
 		return err
 	}
+	record.Sandbox = e.options.number
 	e.options.Record(record, f.Payload)
 	return nil
 }

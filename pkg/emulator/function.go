@@ -59,6 +59,7 @@ type Function struct {
 	version   int           // of options: a sandbox of another is brought up to date before it is used
 	members   []*member     // the one used last is the last
 	starting  int           // sandboxes on their way
+	started   int           // sandboxes ever
 	replacing int           // idle sandboxes that are brought up to date just now
 	under     int           // invocations
 	changed   chan struct{} // closed when something of this has changed
@@ -74,6 +75,7 @@ type member struct {
 	free      int // invocations that may begin
 	all       int // of which so many when none is under way
 	expiry    *time.Timer
+	ended     chan struct{} // closed when nothing of it is left
 }
 
 // NewFunction makes a Function. It starts nothing until it is asked to.
@@ -263,8 +265,10 @@ func (f *Function) grow(ctx context.Context) (*member, error) {
 
 func (f *Function) start(ctx context.Context) (*member, error) {
 	f.mu.Lock()
-	m := &member{version: f.version, placement: Placement{Spec: f.options.Spec, Release: func() {}}}
+	m := &member{version: f.version, placement: Placement{Spec: f.options.Spec, Release: func() {}}, ended: make(chan struct{})}
 	options := f.options
+	f.started++
+	options.number = f.started
 	f.mu.Unlock()
 	m.all = max(options.Config.Concurrency, 1)
 	m.free = m.all
@@ -340,8 +344,50 @@ func (f *Function) expire(m *member) {
 	}
 }
 
+// EndIdle ends the sandboxes that have no invocation, as at a spindown. Nothing of them is left when it returns: who comes
+// next has a cold start, unless a sandbox is at work that will be free.
+func (f *Function) EndIdle() {
+	f.awaitFinishing()
+	f.mu.Lock()
+	var ending []*member
+	for _, m := range append([]*member(nil), f.members...) {
+		if m.free == m.all && !f.closed {
+			if m.expiry != nil {
+				m.expiry.Stop()
+			}
+			f.remove(m)
+			ending = append(ending, m)
+		}
+	}
+	f.tell()
+	f.mu.Unlock()
+	for _, m := range ending {
+		<-m.ended
+	}
+}
+
+// awaitFinishing waits a moment for sandboxes that have answered.
+func (f *Function) awaitFinishing() {
+	patience := time.NewTimer(finishing)
+	defer patience.Stop()
+	for {
+		f.mu.Lock()
+		wait, changed := f.isFinishing(), f.changed
+		f.mu.Unlock()
+		if !wait {
+			return
+		}
+		select {
+		case <-changed:
+		case <-patience.C:
+			return
+		}
+	}
+}
+
 // end ends a sandbox, as at a spindown, and waits until nothing of it is left.
 func (f *Function) end(m *member) {
+	defer close(m.ended)
 	defer context.AfterFunc(f.life, m.kill)()
 	if err := m.Close(); err != nil && f.life.Err() == nil {
 		m.options.Logger.Debug("ending a sandbox", "cause", err)

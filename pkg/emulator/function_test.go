@@ -370,3 +370,54 @@ func TestTooMuchIsSaidOfAnInvocation(t *testing.T) {
 		t.Errorf("%d sandboxes were started", started)
 	}
 }
+
+// Idle sandboxes can be ended before their time, and nothing is left of them; one at work goes on.
+func TestEndIdle(t *testing.T) {
+	g := newGate()
+	s := &emulatortest.Sandbox{Work: func(b *emulatortest.Box, inv frames.SupervisorInvoke, event []byte) {
+		if string(event) == "slow" {
+			g.work(b, inv, event)
+			return
+		}
+		emulatortest.Echo(b, inv, event)
+	}}
+	f := function(t, s)
+	slow := begin(t, f, "1", "slow")
+	<-g.entered
+	answer(t, begin(t, f, "2", "2"), "2")
+	f.EndIdle()
+	if started, _, live, _ := s.Count(); started != 2 || live != 1 {
+		t.Errorf("%d were started and %d are left; want 2 and 1", started, live)
+	}
+	answer(t, begin(t, f, "3", "3"), "3")
+	if started, _, _, _ := s.Count(); started != 3 {
+		t.Errorf("%d were started; want 3", started)
+	}
+	close(g.open)
+	answer(t, slow, "slow")
+}
+
+// A record says of which sandbox it is.
+func TestRecordsOfSandboxes(t *testing.T) {
+	var mu sync.Mutex
+	got := map[int]int64{}
+	s := &emulatortest.Sandbox{Work: func(b *emulatortest.Box, inv frames.SupervisorInvoke, event []byte) {
+		b.Say(frames.Record{Type: frames.TypeRecord, Exchange: 1, Method: "GET", Path: "/" + inv.ID}, nil)
+		emulatortest.Echo(b, inv, event)
+	}}
+	f := function(t, s, func(o *emulator.FunctionOptions) {
+		o.Record = func(r frames.Record, _ []byte) {
+			mu.Lock()
+			defer mu.Unlock()
+			got[r.Sandbox] += r.Exchange
+		}
+	})
+	answer(t, begin(t, f, "1", "1"), "1")
+	f.EndIdle()
+	answer(t, begin(t, f, "2", "2"), "2")
+	mu.Lock()
+	defer mu.Unlock()
+	if len(got) != 2 || got[1] != 1 || got[2] != 1 {
+		t.Errorf("exchanges by sandbox: %v", got)
+	}
+}
