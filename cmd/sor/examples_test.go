@@ -40,6 +40,9 @@ func TestExamplesRun(t *testing.T) {
 				dir = t.TempDir()
 				shell(t, dir, "sor init . --runtime python --no-input")
 			}
+			if cmd.CommandPath() == "sor start" {
+				shell(t, dir, "sor init orders --runtime bash --no-input; sor init payments --runtime bash --no-input")
+			}
 			if script := exampleScript(cmd); script != "" {
 				shell(t, dir, script)
 			}
@@ -79,14 +82,40 @@ func conformable(t *testing.T, project, bootstrap string) {
 	}
 }
 
-// exampleScript gives a command's examples as one script.
+// exampleScript gives a command's examples as one script. What serves does so until its end, and what invokes what is
+// served has something to invoke.
 func exampleScript(cmd *cobra.Command) string {
 	var script strings.Builder
+	if strings.Contains(cmd.Example, "127.0.0.1:3001") || cmd.Name() == "start" {
+		script.WriteString(serving)
+	}
+	if cmd.Name() == "invoke" {
+		script.WriteString("serve sor start\necho '{}' > events.ndjson\n")
+	}
 	for line := range strings.Lines(cmd.Example) {
-		script.WriteString(strings.TrimSpace(line) + "\n")
+		line = strings.TrimSpace(line)
+		switch {
+		case strings.HasPrefix(line, "sor start"):
+			line = "serve " + line
+		case strings.HasPrefix(line, "aws "):
+			line = "! command -v aws || " + line
+		}
+		script.WriteString(line + "\n")
 	}
 	return script.String()
 }
+
+// serving is a function that starts a server in the background and waits until it serves.
+const serving = `export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_DEFAULT_REGION=us-east-1
+pids=""
+trap 'kill -INT $pids; wait' EXIT
+serve() {
+	log=$(mktemp)
+	"$@" 2>"$log" &
+	pids="$pids $!"
+	until grep -q 'listening on' "$log"; do kill -0 $! || { cat "$log"; exit 1; }; read -r -t 0.05 x <> <(:) || :; done
+}
+`
 
 // exampleShell gives what runs a script in a folder, with sor, this very binary, on PATH.
 func exampleShell(t *testing.T, programs map[string]string) func(t *testing.T, dir, script string) {

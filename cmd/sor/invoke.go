@@ -256,7 +256,9 @@ func (w *workspace) stage(ctx context.Context, p *project.Project, box emulator.
 		if debugged, err = o.debug.debuggee(p); err != nil {
 			return nil, err
 		}
-		w.debugged = debugged.name
+		own := *w // the others that share it are not debugged
+		own.debugged = debugged.name
+		w = &own
 	}
 	task, err := w.stageTask(ctx, p)
 	if err != nil {
