@@ -116,7 +116,7 @@ func (l *logbook) of(source string) []string {
 	return lines
 }
 
-// X1: extensions are started and register before the runtime is started, hear of each invocation, and of the end.
+// Extensions are started and register before the runtime is started, hear of each invocation, and of the end.
 func TestExternalExtension(t *testing.T) {
 	f := program(t, extensions(t, "one"), variable("MODE", "blue"))
 	f.answers("1", "1")
@@ -142,7 +142,7 @@ func TestDisabledExtensions(t *testing.T) {
 	f.answers("1", "1")
 }
 
-// X12: an extension that ends ends the environment; who invokes is told what it reported, or how it exited. The next
+// An extension that ends ends the environment; who invokes is told what it reported, or how it exited. The next
 // invocation begins with INIT.
 func TestExtensionsThatEnd(t *testing.T) {
 	for name, want := range map[string][2]string{
