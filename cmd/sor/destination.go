@@ -54,7 +54,7 @@ func (d *destination) write(record emulator.AsyncRecord) error {
 func (f *servedFunction) startQueue(records *destination, retryDelay time.Duration) *emulator.Queue {
 	config := f.Config()
 	f.queue = emulator.NewQueue(emulator.AsyncOptions{
-		Begin: f.Begin, ARN: config.FunctionARN + ":" + config.FunctionVersion, Version: config.FunctionVersion, RetryDelay: retryDelay,
+		Begin: f.beginAsync, ARN: config.FunctionARN + ":" + config.FunctionVersion, Version: config.FunctionVersion, RetryDelay: retryDelay,
 		Record: func(r emulator.AsyncRecord) {
 			if c := r.RequestContext; !r.Succeeded() {
 				f.warn("%sthe event %s is given up: %s after %d attempts", f.prefix, c.RequestID, c.Condition, c.Attempts)

@@ -35,6 +35,7 @@ type startOptions struct {
 	origins     []string
 	watch       bool
 	noWatch     bool
+	chaos       chaosOptions
 }
 
 func newStartCommand(screen *ui) *cobra.Command {
@@ -73,6 +74,7 @@ there is no sandbox here, 130 invocations were cut off at its end.`,
 	f.BoolVar(&o.freeze, "freeze", false, "stop every process of a sandbox between two invocations, as Lambda does")
 	f.BoolVar(&o.watch, "watch", true, "bring sandboxes up to date when code, middlewares, layers or sor.yaml change")
 	f.BoolVar(&o.noWatch, "no-watch", false, "serve what there is at the start, whatever changes")
+	o.chaos.flags(cmd)
 	o.sandboxFlags(cmd)
 	o.functionFlags(cmd)
 	return cmd
@@ -100,6 +102,9 @@ func (o startOptions) check() error {
 // runStart checks everything that can be known before anything starts: the port first, then the projects.
 func runStart(ctx context.Context, screen *ui, cmd *cobra.Command, dirs []string, o startOptions) error {
 	if err := o.check(); err != nil {
+		return err
+	}
+	if err := o.chaos.check(cmd.Flags().Changed("chaos-seed")); err != nil {
 		return err
 	}
 	screen.onlyNews()
@@ -171,6 +176,9 @@ func (s *served) serve(ctx context.Context, listener net.Listener, o startOption
 	for _, f := range s.functions {
 		name := f.Config().FunctionName
 		s.say("  %s  %s  URL http://%s", name, f.Config().FunctionARN, urlHost(name, address))
+	}
+	if o.chaos.text != "" {
+		s.say("chaos: %s, again with --chaos-seed %d", o.chaos.text, o.chaos.seed)
 	}
 	if o.attach {
 		o.warm = 1

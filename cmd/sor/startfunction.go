@@ -17,6 +17,7 @@ import (
 
 	"github.com/serverless/open-runtime/internal/frames"
 	"github.com/serverless/open-runtime/pkg/emulator"
+	"github.com/serverless/open-runtime/pkg/emulator/chaos"
 	"github.com/serverless/open-runtime/pkg/project"
 )
 
@@ -29,6 +30,7 @@ type servedFunction struct {
 	box      emulator.Sandbox
 	function *emulator.Function
 	queue    *emulator.Queue
+	faults   *chaos.Function // nil when nothing goes wrong on purpose
 
 	mu       sync.Mutex
 	now      *session      // what its sandboxes run
@@ -106,6 +108,7 @@ func (w *workspace) openFunction(ctx context.Context, flags *pflag.FlagSet, dir 
 		options.Place = f.place
 	}
 	f.function = emulator.NewFunction(options)
+	f.faults = f.chaos(o.chaos)
 	return f, nil
 }
 
@@ -126,8 +129,8 @@ func (f *servedFunction) session() *session {
 // Config is the function's.
 func (f *servedFunction) Config() frames.Config { return f.function.Config() }
 
-// Begin begins an invocation. What keeps a sandbox from starting is told to who serves, too.
-func (f *servedFunction) Begin(ctx context.Context, told frames.SupervisorInvoke, event []byte) (*emulator.Invocation, error) {
+// begin begins an invocation. What keeps a sandbox from starting is told to who serves, too.
+func (f *servedFunction) begin(ctx context.Context, told frames.SupervisorInvoke, event []byte) (*emulator.Invocation, error) {
 	if err := f.awaitUpdate(ctx); err != nil {
 		return nil, err
 	}
