@@ -42,6 +42,7 @@ var layers = []layer{
 	{"pkg/event", nil, "what an event looks like has nothing to do with who sends it"},
 	{"pkg/emulator/invokeapi", []string{"internal", "pkg/emulator", "pkg/event", "github.com/go-json-experiment/json/jsontext"}, "HTTP in front of functions: how they run is not its business"},
 	{"pkg/emulator", []string{"internal", "pkg/emulator"}, "it plays AWS: it runs the bootstrap, it does not call it"},
+	{"pkg/emulator/recording", []string{"internal", "pkg/emulator"}, "a file has nothing to do with who wrote it or drives it again"},
 	{"pkg/emulator/chaos", []string{"internal", "pkg/emulator"}, "faults are of functions, whoever asks them and wherever they run"},
 	{
 		"pkg/emulator/docker",
