@@ -1,12 +1,9 @@
 package event
 
 import (
-	"encoding/base64"
-	"mime"
 	"net/http"
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // The event of an Application Load Balancer; with multi-value headers switched on it has lists, and without them none.
@@ -52,27 +49,17 @@ func (r Request) ALB(multi bool) ([]byte, error) {
 		p.Headers, p.QueryStringParameters = lasts(headers), &single
 	}
 	if len(r.Body) > 0 {
-		p.Body, p.IsBase64Encoded = r.albBody()
+		p.Body, p.IsBase64Encoded = r.body(albText(r.Header))
 	}
-	return encoded(p)
+	return format(p)
 }
 
-// albBody gives the body as it is for fewer types than API Gateway does, and never when it is compressed.
-func (r Request) albBody() (text string, isBase64 bool) {
-	if albText(r.Header) && utf8.Valid(r.Body) {
-		return string(r.Body), false
-	}
-	return base64.StdEncoding.EncodeToString(r.Body), true
-}
-
+// albText says whether a load balancer takes a body for text: fewer types than API Gateway, and never what is compressed.
 func albText(headers http.Header) bool {
 	if headers.Get("Content-Encoding") != "" {
 		return false
 	}
-	media, _, err := mime.ParseMediaType(headers.Get("Content-Type"))
-	if err != nil {
-		return false
-	}
+	media := mediaType(headers.Get("Content-Type"))
 	return strings.HasPrefix(media, "text/") || slices.Contains([]string{"application/json", "application/javascript", "application/xml"}, media)
 }
 

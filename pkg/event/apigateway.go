@@ -2,7 +2,6 @@ package event
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/textproto"
@@ -71,10 +70,10 @@ func (r Request) APIGateway1() ([]byte, error) {
 	p.QueryStringParameters = lasts(p.MultiValueQueryStringParameters)
 	if len(r.Body) > 0 {
 		var text string
-		text, p.IsBase64Encoded = r.body()
+		text, p.IsBase64Encoded = r.body(isText1(r.Header.Get("Content-Type")))
 		p.Body = &text
 	}
-	return encoded(p)
+	return format(p)
 }
 
 func (r Request) context1(resource, stage string) context1 {
@@ -210,12 +209,4 @@ func lasts(lists map[string][]string) map[string]string {
 		values[name] = list[len(list)-1]
 	}
 	return values
-}
-
-func encoded(payload any) ([]byte, error) {
-	data, err := json.Marshal(payload)
-	if err != nil {
-		return nil, fmt.Errorf("encoding the request as an event: %w", err)
-	}
-	return data, nil
 }

@@ -2,8 +2,6 @@ package event
 
 import (
 	"cmp"
-	"encoding/json"
-	"fmt"
 	"strings"
 )
 
@@ -61,9 +59,9 @@ func (r Request) payload2(routeKey, stage, path string, parameters map[string]st
 	prefix, _, _ := strings.Cut(r.Host, ".")
 	body, isBase64 := "", false
 	if len(r.Body) > 0 {
-		body, isBase64 = r.body()
+		body, isBase64 = r.body(isText(r.Header.Get("Content-Type")))
 	}
-	data, err := json.Marshal(payload2{
+	return format(payload2{
 		Version: "2.0", RouteKey: routeKey, RawPath: path, RawQueryString: r.RawQuery, Cookies: r.cookies(),
 		Headers: r.lowerHeaders(), QueryStringParameters: joined(r.RawQuery), PathParameters: parameters,
 		RequestContext: context2{
@@ -73,8 +71,4 @@ func (r Request) payload2(routeKey, stage, path string, parameters map[string]st
 		},
 		Body: body, IsBase64Encoded: isBase64,
 	})
-	if err != nil {
-		return nil, fmt.Errorf("encoding the request as an event: %w", err)
-	}
-	return data, nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,30 +45,47 @@ func parsed(t *testing.T, text string) (v any) {
 	return v
 }
 
-// A body that is no text comes as base64, whatever its type says.
+// A body that is no text comes as base64, whatever its type says; in payload 2.0 a form does too, and what has no type.
 func TestBodies(t *testing.T) {
 	for _, test := range []struct {
 		contentType, body string
-		isBase64          bool
+		one, two          bool // whether it is base64 in payload 1.0 and in 2.0
 	}{
-		{"", "text", false}, {"text/plain; charset=utf-8", "text", false}, {"application/problem+json", "{}", false},
-		{"application/x-www-form-urlencoded", "a=b", false}, {"image/png", "png", true}, {"application/octet-stream", "x", true},
-		{"text/plain", "\xff", true}, {"application/json", "\x00\xfe", true},
+		{"", "text", false, true}, {"text/plain; charset=utf-8", "text", false, false}, {"application/problem+json", "{}", false, false},
+		{"application/json", `{"é":1}`, false, false}, {"application/atom+xml", "<a/>", false, false}, {"TEXT/HTML", "<p>", false, false},
+		{"application/x-www-form-urlencoded", "a=b", false, true}, {"multipart/form-data; boundary=b", "--b--", true, true},
+		{"image/png", "png", true, true}, {"application/octet-stream", "x", true, true}, {"nonsense/", "x", true, true}, {"text/plain; charset=", "x", false, false},
+		{"text/plain", "\xff", true, true}, {"application/json", "\x00\xfe", true, true},
 	} {
-		data, err := event.Request{Header: http.Header{"Content-Type": {test.contentType}}, Body: []byte(test.body)}.FunctionURL()
-		var got struct {
-			Body            string
-			IsBase64Encoded bool
+		r := event.Request{Header: http.Header{"Content-Type": {test.contentType}}, Body: []byte(test.body)}
+		for name, service := range map[string]struct {
+			event    func() ([]byte, error)
+			isBase64 bool
+		}{"a REST API": {r.APIGateway1, test.one}, "an HTTP API": {r.APIGateway2, test.two}, "a function URL": {r.FunctionURL, test.two}} {
+			data, err := service.event()
+			got := decoded[struct {
+				Body            string
+				IsBase64Encoded bool
+			}](t, data, err)
+			want := test.body
+			if service.isBase64 {
+				want = base64.StdEncoding.EncodeToString([]byte(test.body))
+			}
+			if got.IsBase64Encoded != service.isBase64 || got.Body != want {
+				t.Errorf("%s, %q as %q: %+v", name, test.body, test.contentType, got)
+			}
 		}
-		if err != nil || json.Unmarshal(data, &got) != nil {
-			t.Fatal(err)
-		}
-		want := test.body
-		if test.isBase64 {
-			want = base64.StdEncoding.EncodeToString([]byte(test.body))
-		}
-		if got.IsBase64Encoded != test.isBase64 || got.Body != want {
-			t.Errorf("%q as %q: %+v", test.body, test.contentType, got)
+	}
+}
+
+// What JSON need not escape is not escaped: people read events.
+func TestReadableRequests(t *testing.T) {
+	r := event.Request{RawQuery: "a=1&b=%3Cx%3E", Header: http.Header{"Content-Type": {"text/html"}}, Body: []byte("<p>&")}
+	for name, service := range map[string]func() ([]byte, error){
+		"a REST API": r.APIGateway1, "an HTTP API": r.APIGateway2, "a function URL": r.FunctionURL, "a load balancer": func() ([]byte, error) { return r.ALB(true) },
+	} {
+		if data, err := service(); err != nil || !strings.Contains(string(data), `"body":"<p>&"`) || strings.HasSuffix(string(data), "\n") {
+			t.Errorf("%s: %v: %s", name, err, data)
 		}
 	}
 }

@@ -6,7 +6,6 @@ package event
 
 import (
 	"encoding/base64"
-	"mime"
 	"net/http"
 	"net/textproto"
 	"net/url"
@@ -58,25 +57,34 @@ func (r Request) normal() Request {
 	return r
 }
 
-// body gives the body as events carry it: text as it is, anything else as base64.
-func (r Request) body() (text string, isBase64 bool) {
-	if isText(r.Header.Get("Content-Type")) && utf8.Valid(r.Body) {
+// body gives the body as events carry it: text, where its type says so and it is, and anything else as base64.
+func (r Request) body(isText bool) (text string, isBase64 bool) {
+	if isText && utf8.Valid(r.Body) {
 		return string(r.Body), false
 	}
 	return base64.StdEncoding.EncodeToString(r.Body), true
 }
 
-// isText says whether a service takes a body of this type for text.
+// isText says whether payload 2.0 takes a body of this type for text. A form is none, nor is what has no type.
 func isText(contentType string) bool {
-	media, _, err := mime.ParseMediaType(contentType)
-	if err != nil {
-		return contentType == ""
-	}
-	switch {
-	case strings.HasPrefix(media, "text/"), strings.HasSuffix(media, "+json"), strings.HasSuffix(media, "+xml"):
+	media := mediaType(contentType)
+	if strings.HasPrefix(media, "text/") || strings.HasSuffix(media, "+json") || strings.HasSuffix(media, "+xml") {
 		return true
 	}
-	return slices.Contains([]string{"application/json", "application/javascript", "application/xml", "application/x-www-form-urlencoded"}, media)
+	return slices.Contains([]string{"application/json", "application/javascript", "application/xml"}, media)
+}
+
+// isText1 says the same of payload 1.0. A REST API takes for text what is none of its binary media types: here all but text
+// and forms.
+func isText1(contentType string) bool {
+	media := mediaType(contentType)
+	return media == "" || media == "application/x-www-form-urlencoded" || isText(media)
+}
+
+// mediaType is a type without its parameters, which may be wrong.
+func mediaType(contentType string) string {
+	media, _, _ := strings.Cut(contentType, ";")
+	return strings.ToLower(strings.TrimSpace(media))
 }
 
 // pairs splits a query in its order, decoded; what can't be decoded is taken as it is.
