@@ -184,7 +184,7 @@ func (w *watcher) settle(ctx context.Context) error {
 			if matters {
 				quiet.Reset(settled)
 			}
-		case _, _ = <-w.Errors:
+		case <-w.Errors: //nolint:errcheck // what is wrong with watching is seen by looking
 		case <-quiet.C:
 			return nil
 		case <-most.C:

@@ -38,7 +38,7 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, gra
 	defer cancel()
 	err := server.Shutdown(left)
 	server.Close()
-	_ = <-failed // that of Close
+	<-failed //nolint:errcheck // that of Close
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("ending the Invoke API: %w", err)
 	}
