@@ -85,6 +85,9 @@ func (o startOptions) watches() bool { return o.watch && !o.noWatch }
 
 // check says what is wrong with flags.
 func (o startOptions) check() error {
+	if o.freeze && o.concurrency > 1 {
+		return fail(exitUsage, "leave one of them out", errors.New("--freeze stops everything between two invocations, and with --concurrency there is no between"))
+	}
 	for _, one := range []struct {
 		flag  string
 		value int64

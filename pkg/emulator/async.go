@@ -143,6 +143,9 @@ func (q *Queue) deliver(told frames.SupervisorInvoke, event []byte) {
 			// a minute, and then two: the second wait is the longer one
 			wait = retry
 			retry *= 2
+		case unsendable(err):
+			q.conclude(&record, nil, ConditionRetriesExhausted)
+			return
 		default: // it never ran, or nobody knows how it ended
 			wait = system
 			system = min(2*system, systemDelayMost)
@@ -156,6 +159,12 @@ func (q *Queue) deliver(told frames.SupervisorInvoke, event []byte) {
 			return
 		}
 	}
+}
+
+// unsendable says that no sandbox will ever take the event.
+func unsendable(err error) bool {
+	_, ok := errors.AsType[*frames.ProtocolError](err)
+	return ok && !errors.Is(err, ErrSandboxEnded)
 }
 
 func (q *Queue) attempt(told frames.SupervisorInvoke, event []byte) (*Result, error) {

@@ -163,8 +163,15 @@ func (e *Emulator) begin(ctx context.Context, told frames.SupervisorInvoke, even
 	}
 	inv := newInvocation(told, after)
 	e.mu.Lock()
-	e.pending[inv.id] = inv
+	_, twice := e.pending[inv.id]
+	if !twice {
+		e.pending[inv.id] = inv
+	}
 	e.mu.Unlock()
+	if twice {
+		e.turns <- struct{}{}
+		return nil, fmt.Errorf("the request ID %s is that of an invocation under way", inv.id)
+	}
 	told.Type = frames.TypeInvoke
 	if event == nil {
 		event = []byte{}
@@ -175,9 +182,10 @@ func (e *Emulator) begin(ctx context.Context, told frames.SupervisorInvoke, even
 			e.finish(inv, frames.Report{}, err)
 			return nil, err
 		}
-		err = fmt.Errorf("handing over the event: %w", e.ended())
+		e.kill()
+		<-e.done // what it still said is heard first
 		e.abandon()
-		return nil, err
+		return nil, fmt.Errorf("handing over the event: %w", e.ended())
 	}
 	select {
 	case <-e.done: // it may have come too late for those who abandon

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -59,6 +60,7 @@ type Function struct {
 	version   int           // of options: a sandbox of another is brought up to date before it is used
 	members   []*member     // the one used last is the last
 	starting  int           // sandboxes on their way
+	ending    int           // and on their way out: they still have their memory, and their ports
 	started   int           // sandboxes ever
 	replacing int           // idle sandboxes that are brought up to date just now
 	under     int           // invocations
@@ -104,7 +106,7 @@ func (f *Function) Begin(ctx context.Context, told frames.SupervisorInvoke, even
 	if err := f.enter(); err != nil {
 		return nil, err
 	}
-	for {
+	for tries := 1; ; tries++ {
 		m, err := f.acquire(ctx)
 		if err != nil {
 			f.leave(nil)
@@ -115,7 +117,7 @@ func (f *Function) Begin(ctx context.Context, told frames.SupervisorInvoke, even
 		switch {
 		case err == nil:
 			return inv, nil
-		case errors.Is(err, ErrSandboxEnded): // it ended while it was idle: it never had the event
+		case errors.Is(err, ErrSandboxEnded) && tries < mostTries: // it ended while it was idle: it never had the event
 			left()
 			f.drop(m)
 		default:
@@ -124,6 +126,9 @@ func (f *Function) Begin(ctx context.Context, told frames.SupervisorInvoke, even
 		}
 	}
 }
+
+// mostTries is in how many sandboxes an event is tried that end before they have it.
+const mostTries = 10
 
 // enter counts an invocation, unless there are too many.
 func (f *Function) enter() error {
@@ -154,7 +159,7 @@ func (f *Function) leave(m *member) {
 // rest has a member that nobody uses brought up to date, or wait for its end. mu is held.
 func (f *Function) rest(m *member) {
 	switch {
-	case m.free < m.all || f.closed:
+	case m.free < m.all || f.closed || !slices.Contains(f.members, m): // the last is one that is being ended
 	case m.version != f.version:
 		f.refresh(m)
 	case f.idle > 0:
@@ -195,7 +200,7 @@ func (f *Function) acquire(ctx context.Context) (*member, error) {
 		}
 		m := f.take()
 		wait := m == nil && patience.Err() == nil && f.isFinishing()
-		grow := m == nil && !wait && f.replacing == 0 && len(f.members)+f.starting < f.most
+		grow := m == nil && !wait && f.replacing == 0 && len(f.members)+f.starting+f.ending < f.most
 		if grow {
 			f.starting++
 		}
@@ -328,7 +333,17 @@ func (f *Function) remove(m *member) {
 	for i, one := range f.members {
 		if one == m {
 			f.members = append(f.members[:i:i], f.members[i+1:]...)
-			f.work.Go(func() { f.end(m) })
+			if m.expiry != nil {
+				m.expiry.Stop()
+			}
+			f.ending++
+			f.work.Go(func() {
+				f.end(m)
+				f.mu.Lock()
+				defer f.mu.Unlock()
+				f.ending--
+				f.tell()
+			})
 			return
 		}
 	}

@@ -25,6 +25,7 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, gra
 		Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: mostHeader,
 		ErrorLog: log.New(discard{}, "", 0),
 	}
+	defer func() { _ = server.Close() }() // a second time it has nothing to say
 	failed := make(chan error, 1)
 	go func() {
 		failed <- server.Serve(bound(listener, mostConnections))

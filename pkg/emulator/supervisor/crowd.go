@@ -5,24 +5,40 @@ package supervisor
 // Several invocations at once in one environment: the runtime asks for as many as it takes, and each is answered by its
 // request ID. https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances.html
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // crowd is the invocations of an environment that takes several at once.
 type crowd struct {
-	waiting chan *invocation
+	waiting []*invocation // for the runtime to ask
+	changed chan struct{} // closed when another waits
 	running map[string]*invocation
 	late    map[string]bool // those that timed out and were not answered since
 }
 
-// newCrowd makes room for most at once; the host sends no more.
-func newCrowd(most int) *crowd {
-	return &crowd{waiting: make(chan *invocation, 2*most), running: map[string]*invocation{}, late: map[string]bool{}}
+func newCrowd() *crowd {
+	return &crowd{changed: make(chan struct{}), running: map[string]*invocation{}, late: map[string]bool{}}
 }
 
 func (c *crowd) offer(inv *invocation) {
 	inv.state = stateReady
 	c.running[inv.id] = inv
-	c.waiting <- inv
+	c.waiting = append(c.waiting, inv)
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// take gives the one that waits longest, and else what is closed when there is one.
+func (c *crowd) take() (*invocation, <-chan struct{}) {
+	if len(c.waiting) == 0 {
+		return nil, c.changed
+	}
+	inv := c.waiting[0]
+	c.waiting = c.waiting[1:]
+	inv.state = stateRunning
+	return inv, nil
 }
 
 func (e *environment) awaitOneOfMany(ctx context.Context) (*invocation, *apiError) {
@@ -38,28 +54,20 @@ func (e *environment) awaitOneOfMany(ctx context.Context) (*invocation, *apiErro
 	}
 	e.mu.Unlock()
 	for {
+		e.mu.Lock()
+		inv, changed := e.crowd.take()
+		e.mu.Unlock()
+		if inv != nil {
+			return inv, nil
+		}
 		select {
-		case inv := <-e.crowd.waiting:
-			if e.handOneOfMany(inv) {
-				return inv, nil
-			}
+		case <-changed:
 		case <-e.gone:
 			return nil, nil
 		case <-ctx.Done():
 			return nil, nil
 		}
 	}
-}
-
-// handOneOfMany is false for one that timed out while it waited.
-func (e *environment) handOneOfMany(inv *invocation) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.crowd.running[inv.id] != inv {
-		return false
-	}
-	inv.state = stateRunning
-	return true
 }
 
 // begin and the following are called with the environment's mu held.
@@ -95,4 +103,5 @@ func (e *environment) timedOut(inv *invocation) {
 		e.crowd.late[inv.id] = true
 	}
 	delete(e.crowd.running, inv.id)
+	e.crowd.waiting = slices.DeleteFunc(e.crowd.waiting, func(other *invocation) bool { return other == inv })
 }

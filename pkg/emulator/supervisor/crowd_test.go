@@ -82,6 +82,21 @@ func TestTimeoutAmongSeveral(t *testing.T) {
 	equal(t, "payload", string(p.result(fast).Payload), "3")
 }
 
+// Those that the runtime never asks for time out too, however many there are, and those after them are handed over.
+func TestNobodyAsks(t *testing.T) {
+	p := newPuppet(t, concurrency(1), timeout(100*time.Millisecond))
+	p.next() // INIT is over; what waits here takes the first
+	for i := range 6 {
+		result := p.result(p.beginAs("unheard-"+strconv.Itoa(i), "1"))
+		equal(t, "error type", result.ErrorType, "Sandbox.Timedout")
+	}
+	next := p.next()
+	heard := p.beginAs("heard", "2")
+	next().wants(t, "next", 200, "2")
+	p.respondTo("heard", "3")
+	equal(t, "payload", string(p.result(heard).Payload), "3")
+}
+
 // A runtime that dies takes all of its invocations with it, each with an answer; INIT runs once for those after it.
 func TestDeathAmongSeveral(t *testing.T) {
 	f := program(t, concurrency(2))

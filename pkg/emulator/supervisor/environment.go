@@ -85,7 +85,7 @@ func (s *supervisor) newEnvironment(request string) *environment {
 		e.phase = "invoke"
 	}
 	if s.config.Concurrency > 0 {
-		e.crowd = newCrowd(s.config.Concurrency)
+		e.crowd = newCrowd()
 	}
 	s.mu.Lock()
 	s.environment = e

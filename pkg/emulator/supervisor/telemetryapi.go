@@ -148,7 +148,7 @@ func (s subscription) target(complain func(string, ...any)) destination {
 		case at.Port() == "":
 			complain("URI port is not provided")
 		default:
-			return &httpDestination{url: "http://127.0.0.1:" + at.Port() + at.RequestURI(), host: at.Host}
+			return &httpDestination{url: "http://127.0.0.1:" + at.Port() + at.RequestURI(), host: at.Host, client: http.Client{Transport: &http.Transport{}}}
 		}
 	case "TCP":
 		if s.Destination.Port < 1 || s.Destination.Port > 65535 {
