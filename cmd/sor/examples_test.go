@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -44,7 +45,7 @@ func TestExamplesRun(t *testing.T) {
 				shell(t, dir, "sor init orders --runtime bash --no-input; sor init payments --runtime bash --no-input")
 			}
 			if script := exampleScript(cmd); script != "" {
-				shell(t, dir, script)
+				shell(t, dir, strings.ReplaceAll(script, "3001", freePort(t))) // the usual one may be somebody's
 			}
 		})
 		for _, child := range cmd.Commands() {
@@ -82,6 +83,18 @@ func conformable(t *testing.T, project, bootstrap string) {
 	}
 }
 
+// freePort gives a port that nobody has just now.
+func freePort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	return port
+}
+
 // exampleScript gives a command's examples as one script. What serves does so until its end, and what invokes what is
 // served has something to invoke.
 func exampleScript(cmd *cobra.Command) string {
@@ -90,11 +103,13 @@ func exampleScript(cmd *cobra.Command) string {
 		script.WriteString(serving)
 	}
 	if cmd.Name() == "invoke" {
-		script.WriteString("serve sor start\necho '{}' > events.ndjson\n")
+		script.WriteString("serve sor start --listen 127.0.0.1:3001\necho '{}' > events.ndjson\n")
 	}
 	for line := range strings.Lines(cmd.Example) {
 		line = strings.TrimSpace(line)
 		switch {
+		case line == "sor start":
+			line = "serve sor start --listen 127.0.0.1:3001"
 		case strings.HasPrefix(line, "sor start"):
 			line = "serve " + line
 		case strings.HasPrefix(line, "aws "):
