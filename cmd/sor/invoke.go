@@ -45,8 +45,9 @@ type invokeOptions struct {
 	function string
 	async    bool
 
-	debug debugOptions
-	loose bool
+	debug  debugOptions
+	record recordOptions
+	loose  bool
 }
 
 func newInvokeCommand(screen *ui) *cobra.Command {
@@ -90,6 +91,7 @@ error, 6 it timed out, 7 the event or the layer is over a limit, 130 interrupted
 	f.StringVar(&o.layer, "layer", "", "run this built layer zip instead of the project's files")
 	f.BoolVar(&o.trace, "trace", false, "show what each middleware and the handler made of the event")
 	f.BoolVar(&o.json, "json", false, "one JSON object an invocation on stdout: payload, error, logs, report, stages")
+	o.record.flags(cmd)
 	return cmd
 }
 
@@ -130,6 +132,9 @@ func runInvoke(ctx context.Context, screen *ui, cmd *cobra.Command, o invokeOpti
 	if o.json {
 		screen.quiet = true
 	}
+	if err := o.record.check(); err != nil {
+		return err
+	}
 	told, err := o.told()
 	if err != nil {
 		return err
@@ -166,7 +171,12 @@ func runInvoke(ctx context.Context, screen *ui, cmd *cobra.Command, o invokeOpti
 	}
 	defer w.trim()
 	run.told, run.lines = told, o.eventLines
-	return run.invokeAll(ctx, cmd.OutOrStdout(), next, several)
+	run.recorder = w.newRecorder(o.record)
+	run.recorder.of(p.Name, &run.options)
+	if err := run.recorder.open(o.record, run); err != nil {
+		return err
+	}
+	return run.recorder.closeAfter(run.invokeAll(ctx, cmd.OutOrStdout(), next, several))
 }
 
 // openEvents reads all events of -e, or the first line of stdin: nothing starts before there is an event.

@@ -68,6 +68,8 @@ func (o *invokeOptions) checkPlace(endpointGiven bool) error {
 			errors.New("--local or --endpoint must say where it is invoked"))
 	case o.local && (o.async || o.function != ""):
 		return fail(exitUsage, "`sor start` serves functions by their names, and queues", errors.New("--async and --function are for --endpoint"))
+	case !o.local && o.record.path != "":
+		return fail(exitUsage, "`sor start --record FILE` records where it is served", errors.New("--record is for --local"))
 	case o.eventLines && len(o.events) > 0:
 		return fail(exitUsage, "leave one of them out", errors.New("--events reads events from stdin, and -e gives them"))
 	}

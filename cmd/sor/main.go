@@ -80,6 +80,7 @@ It packs them with an open runtime into a Lambda layer, and runs that very layer
 		newBuildLayerCommand(screen),
 		newInvokeCommand(screen),
 		newStartCommand(screen),
+		newReplayCommand(screen),
 		newEventsCommand(screen),
 		newMiddlewareCommand(screen),
 		newConformCommand(screen),

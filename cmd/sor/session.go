@@ -41,6 +41,7 @@ type session struct {
 	told            frames.SupervisorInvoke // what each invocation brings along
 	lines           bool                    // each answer is a line
 	strict          *strictness
+	recorder        *recorder
 
 	emulator *emulator.Emulator
 	options  emulator.Options
@@ -142,7 +143,14 @@ func (s *session) close() error { return s.emulator.Close() }
 func (s *session) invoke(ctx context.Context, event []byte) (*emulator.Result, error) {
 	told := s.told
 	told.ID = identifier.UUID()
+	return s.hand(ctx, told, event)
+}
+
+// hand hands an event over, with what it brings along.
+func (s *session) hand(ctx context.Context, told frames.SupervisorInvoke, event []byte) (*emulator.Result, error) {
+	s.recorder.begin(s.project.Name, told, event)
 	result, err := s.emulator.Invoke(ctx, told, event)
+	s.recorder.end(s.project.Name, told.ID, result, err)
 	if err != nil && ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -151,6 +159,7 @@ func (s *session) invoke(ctx context.Context, event []byte) (*emulator.Result, e
 
 // onLog prints a log line, or keeps it for --json.
 func (s *session) onLog(log frames.Log, line []byte) {
+	s.recorder.log(s.project.Name, log, line)
 	if (s.bare || s.settings.Quiet && !s.json) && log.Source == frames.SourcePlatform {
 		return
 	}

@@ -75,6 +75,7 @@ there is no sandbox here, 130 invocations were cut off at its end.`,
 	f.BoolVar(&o.watch, "watch", true, "bring sandboxes up to date when code, middlewares, layers or sor.yaml change")
 	f.BoolVar(&o.noWatch, "no-watch", false, "serve what there is at the start, whatever changes")
 	o.chaos.flags(cmd)
+	o.record.flags(cmd)
 	o.sandboxFlags(cmd)
 	o.functionFlags(cmd)
 	return cmd
@@ -110,6 +111,9 @@ func runStart(ctx context.Context, screen *ui, cmd *cobra.Command, dirs []string
 	if err := o.chaos.check(cmd.Flags().Changed("chaos-seed")); err != nil {
 		return err
 	}
+	if err := o.record.check(); err != nil {
+		return err
+	}
 	screen.onlyNews()
 	w, err := openWorkspace(screen)
 	if err != nil {
@@ -129,7 +133,10 @@ func runStart(ctx context.Context, screen *ui, cmd *cobra.Command, dirs []string
 		return err
 	}
 	defer functions.records.close()
-	return functions.serve(ctx, listener, o)
+	if err := functions.record(o.record); err != nil {
+		return err
+	}
+	return functions.recorder.closeAfter(functions.serve(ctx, listener, o))
 }
 
 // served are the functions of one sor start.
@@ -137,11 +144,12 @@ type served struct {
 	*workspace
 	functions []*servedFunction
 	records   *destination
+	recorder  *recorder
 }
 
 // openFunctions reads and stages all projects. No sandbox has started when it returns.
 func (w *workspace) openFunctions(ctx context.Context, flags *pflag.FlagSet, dirs []string, o startOptions) (*served, error) {
-	s := &served{workspace: w}
+	s := &served{workspace: w, recorder: w.newRecorder(o.record)}
 	if len(dirs) == 0 {
 		dirs = []string{w.wd}
 	}
@@ -150,7 +158,7 @@ func (w *workspace) openFunctions(ctx context.Context, flags *pflag.FlagSet, dir
 		return nil, err
 	}
 	for i, p := range projects {
-		f, err := w.openFunction(ctx, flags, dirs[i], p, o)
+		f, err := s.openFunction(ctx, flags, dirs[i], p, o)
 		if err != nil {
 			return nil, err
 		}
@@ -160,6 +168,15 @@ func (w *workspace) openFunctions(ctx context.Context, flags *pflag.FlagSet, dir
 		s.functions = append(s.functions, f)
 	}
 	return s, nil
+}
+
+// record begins the recording, before anything starts.
+func (s *served) record(o recordOptions) error {
+	var sessions []*session
+	for _, f := range s.functions {
+		sessions = append(sessions, f.session())
+	}
+	return s.recorder.open(o, sessions...)
 }
 
 // serve serves until ctx ends, and leaves nothing behind.

@@ -23,6 +23,7 @@ import (
 
 type servedFunction struct {
 	*workspace
+	name     string
 	dir      string // where its sor.yaml was looked for
 	prefix   string // of its log lines, when there are several functions
 	flags    *pflag.FlagSet
@@ -31,6 +32,7 @@ type servedFunction struct {
 	function *emulator.Function
 	queue    *emulator.Queue
 	faults   *chaos.Function // nil when nothing goes wrong on purpose
+	recorder *recorder
 
 	mu       sync.Mutex
 	now      *session      // what its sandboxes run
@@ -76,15 +78,15 @@ func in(dir string, err error) error {
 }
 
 // openFunction stages a project and makes its pool, which is empty.
-func (w *workspace) openFunction(ctx context.Context, flags *pflag.FlagSet, dir string, p *project.Project, o startOptions) (*servedFunction, error) {
-	run, err := w.prepare(ctx, p, o.invokeOptions)
+func (s *served) openFunction(ctx context.Context, flags *pflag.FlagSet, dir string, p *project.Project, o startOptions) (*servedFunction, error) {
+	run, err := s.prepare(ctx, p, o.invokeOptions)
 	if err != nil {
 		return nil, err
 	}
 	if err := run.checkCredentials(); err != nil {
 		return nil, err
 	}
-	f := &servedFunction{workspace: w, dir: dir, flags: flags, o: o, box: run.box, now: run}
+	f := &servedFunction{workspace: s.workspace, name: p.Name, dir: dir, flags: flags, o: o, box: run.box, now: run, recorder: s.recorder}
 	options := emulator.FunctionOptions{
 		Options: run.options, Sandbox: run.box, Reserved: o.reserved, Sandboxes: o.sandboxes, Idle: o.idle,
 	}
@@ -104,6 +106,7 @@ func (w *workspace) openFunction(ctx context.Context, flags *pflag.FlagSet, dir 
 	}
 	options.Config = f.config(run)
 	options.Log, options.Trace = f.onLog, nil
+	f.recorder.of(f.name, &options.Options)
 	if o.watches() && showsChanges(ctx, run) {
 		options.Place = f.place
 	}
@@ -115,7 +118,7 @@ func (w *workspace) openFunction(ctx context.Context, flags *pflag.FlagSet, dir 
 // config is what the supervisor is told of the function.
 func (f *servedFunction) config(run *session) frames.Config {
 	config := run.options.Config
-	config.Concurrency, config.Freeze, config.Attach = f.o.concurrency, f.o.freeze, f.o.attach
+	config.Concurrency, config.Freeze, config.Attach, config.Record = f.o.concurrency, f.o.freeze, f.o.attach, f.recorder != nil
 	return config
 }
 
@@ -134,7 +137,9 @@ func (f *servedFunction) begin(ctx context.Context, told frames.SupervisorInvoke
 	if err := f.awaitUpdate(ctx); err != nil {
 		return nil, err
 	}
+	f.recorder.begin(f.name, told, event)
 	inv, err := f.function.Begin(ctx, told, event)
+	f.recorder.follow(f.name, told.ID, inv, err)
 	if err != nil && !errors.Is(err, emulator.ErrThrottled) && !errors.Is(err, emulator.ErrClosed) && ctx.Err() == nil {
 		f.line(f.paint("31", "error: ") + f.prefix + err.Error())
 	}
@@ -143,6 +148,7 @@ func (f *servedFunction) begin(ctx context.Context, told frames.SupervisorInvoke
 
 // onLog prints a line of the function's log.
 func (f *servedFunction) onLog(log frames.Log, line []byte) {
+	f.recorder.log(f.name, log, line)
 	if f.settings.Quiet && log.Source == frames.SourcePlatform {
 		return
 	}
