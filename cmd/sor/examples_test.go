@@ -127,8 +127,9 @@ trap 'kill -INT $pids; wait' EXIT
 serve() {
 	log=$(mktemp)
 	"$@" 2>"$log" &
-	pids="$pids $!"
-	until grep -q 'listening on' "$log"; do kill -0 $! || { cat "$log"; exit 1; }; read -r -t 0.05 x <> <(:) || :; done
+	pid=$! # <(:) below is the next $!
+	pids="$pids $pid"
+	until grep -q 'listening on' "$log"; do kill -0 $pid || { cat "$log"; exit 1; }; read -r -t 0.05 x <> <(:) || :; done
 }
 `
 
