@@ -99,10 +99,11 @@ func TestParseResponse2(t *testing.T) {
 		`{"statusCode":200,"body":{"a":1}}`:                        {StatusCode: 200, Header: jsonType, Body: []byte(`{"a":1}`)},
 		`{"statusCode":200,"headers":{"X-N":7,"X-B":true}}`:        {StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}, "X-N": {"7"}, "X-B": {"true"}}},
 		`{"statusCode":200,"multiValueHeaders":{"X-A":["1","2"]}}`: {StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}, "X-A": {"1", "2"}}},
-		`{"message":"hi"}`: {StatusCode: 200, Header: jsonType, Body: []byte(`{"message":"hi"}`)},
-		`"text"`:           {StatusCode: 200, Header: jsonType, Body: []byte(`"text"`)},
-		`null`:             {StatusCode: 200, Header: jsonType, Body: []byte(`null`)},
-		`not JSON`:         {StatusCode: 200, Header: jsonType, Body: []byte(`not JSON`)},
+		`{"StatusCode":404,"Body":"hi"}`:                           {StatusCode: 200, Header: jsonType, Body: []byte(`{"StatusCode":404,"Body":"hi"}`)}, // names have their case
+		`{"message":"hi"}`:                                         {StatusCode: 200, Header: jsonType, Body: []byte(`{"message":"hi"}`)},
+		`"text"`:                                                   {StatusCode: 200, Header: jsonType, Body: []byte(`"text"`)},
+		`null`:                                                     {StatusCode: 200, Header: jsonType, Body: []byte(`null`)},
+		`not JSON`:                                                 {StatusCode: 200, Header: jsonType, Body: []byte(`not JSON`)},
 	} {
 		got, err := event.ParseResponse2([]byte(answer))
 		if err != nil {

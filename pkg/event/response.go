@@ -5,7 +5,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 )
 
@@ -18,12 +20,37 @@ type Response struct {
 
 // head is what the answers of all formats have in common.
 type head struct {
-	StatusCode        json.RawMessage            `json:"statusCode"`
-	Headers           map[string]json.RawMessage `json:"headers"`
-	MultiValueHeaders map[string][]string        `json:"multiValueHeaders"`
-	Cookies           []string                   `json:"cookies"`
-	Body              json.RawMessage            `json:"body"`
-	IsBase64Encoded   bool                       `json:"isBase64Encoded"`
+	statusCode        json.RawMessage
+	headers           map[string]json.RawMessage
+	multiValueHeaders map[string][]json.RawMessage
+	cookies           []string
+	body              json.RawMessage
+	isBase64Encoded   bool
+
+	others []string // names that no format knows, in order
+}
+
+// UnmarshalJSON takes names as they are spelled: to AWS a StatusCode is no statusCode.
+func (h *head) UnmarshalJSON(data []byte) error {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(data, &fields); err != nil {
+		return err
+	}
+	known := map[string]any{
+		"statusCode": &h.statusCode, "headers": &h.headers, "multiValueHeaders": &h.multiValueHeaders,
+		"cookies": &h.cookies, "body": &h.body, "isBase64Encoded": &h.isBase64Encoded,
+	}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		into, ok := known[name]
+		if !ok {
+			h.others = append(h.others, name)
+			continue
+		}
+		if err := json.Unmarshal(fields[name], into); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // ParseResponse2 reads an answer in payload format 2.0: an object with a statusCode is a response with all that it says, and
@@ -32,7 +59,7 @@ type head struct {
 func ParseResponse2(answer []byte) (*Response, error) {
 	var h head
 	object := bytes.HasPrefix(bytes.TrimLeft(answer, " \t\r\n"), []byte("{"))
-	if !object || json.Unmarshal(answer, &h) != nil || len(h.StatusCode) == 0 {
+	if !object || json.Unmarshal(answer, &h) != nil || len(h.statusCode) == 0 {
 		return &Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: answer}, nil
 	}
 	r, err := h.response()
@@ -49,42 +76,60 @@ func ParsePrelude(prelude []byte) (*Response, error) {
 	if err := json.Unmarshal(prelude, &h); err != nil {
 		return nil, fmt.Errorf("reading the prelude of the response: %w", err)
 	}
-	if len(h.StatusCode) == 0 {
-		h.StatusCode = json.RawMessage("200")
+	if len(h.statusCode) == 0 {
+		h.statusCode = json.RawMessage("200")
 	}
 	return h.response()
 }
 
 func (h head) response() (*Response, error) {
-	status, err := strconv.Atoi(unquoted(h.StatusCode))
-	if err != nil || status < 100 || status > 599 {
-		return nil, fmt.Errorf("statusCode is %s; a number from 100 to 599 is needed", h.StatusCode)
+	status, err := h.status()
+	if err != nil {
+		return nil, err
 	}
 	r := &Response{StatusCode: status, Header: http.Header{}}
-	for name, value := range h.Headers {
+	for name, value := range h.headers {
 		r.Header.Set(name, unquoted(value))
 	}
-	for name, values := range h.MultiValueHeaders {
+	for name, values := range h.multiValueHeaders {
 		r.Header.Del(name)
 		for _, value := range values {
-			r.Header.Add(name, value)
+			r.Header.Add(name, unquoted(value))
 		}
 	}
-	for _, cookie := range h.Cookies {
+	for _, cookie := range h.cookies {
 		r.Header.Add("Set-Cookie", cookie)
 	}
-	if len(h.Body) == 0 || string(h.Body) == "null" {
-		return r, nil
+	r.Body, err = h.content()
+	return r, err
+}
+
+// content gives the body's bytes; what is no string is taken as the JSON that it is.
+func (h head) content() ([]byte, error) {
+	if isNull(h.body) {
+		return nil, nil
 	}
-	r.Body = []byte(unquoted(h.Body))
-	if !h.IsBase64Encoded {
-		return r, nil
+	text := unquoted(h.body)
+	if !h.isBase64Encoded {
+		return []byte(text), nil
 	}
-	if r.Body, err = base64.StdEncoding.DecodeString(string(r.Body)); err != nil {
+	data, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
 		return nil, fmt.Errorf("reading a body that isBase64Encoded: %w", err)
 	}
-	return r, nil
+	return data, nil
 }
+
+// status reads the statusCode, which may be a string.
+func (h head) status() (int, error) {
+	status, err := strconv.Atoi(unquoted(h.statusCode))
+	if err != nil || status < 100 || status > 599 {
+		return 0, fmt.Errorf("statusCode is %s; a number from 100 to 599 is needed", h.statusCode)
+	}
+	return status, nil
+}
+
+func isNull(value json.RawMessage) bool { return len(value) == 0 || string(value) == "null" }
 
 // unquoted gives the text of a JSON string, and any other value as it is spelled.
 func unquoted(value json.RawMessage) string {
