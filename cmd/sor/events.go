@@ -20,8 +20,13 @@ func newEventsCommand(screen *ui) *cobra.Command {
 		Use:     "events",
 		Short:   "Events of Lambda's sources: what there is, and one made to order",
 		Example: "  sor events generate s3 put --bucket photos",
-		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownCommand(cmd, args[0])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newEventsListCommand(), newEventsShowCommand(), newEventsGenerateCommand(screen))
 	return cmd

@@ -14,7 +14,7 @@ const (
 	events     = "eventbridge/* cloudwatch/scheduled-event s3/eventbridge autoscaling/* codebuild/* ecr/*"
 	pools      = "cognito/pre-* cognito/post-* cognito/custom-message cognito/user-migration cognito/*-challenge"
 	requestID  = "6f1c0a52-3b7d-4e8f-9a10-5c2d7e6b0001"
-	sequence   = "49590338271490256608559692538361571095921575989136588898"
+	sequence   = "49659710335874128801937465820193746502918374650291837122"
 )
 
 var choices = []choice{
@@ -58,8 +58,11 @@ var choices = []choice{
 	{samples: httpBodies, name: "body", about: "body of the request; base64 in the event where it is no text", paths: []string{"body"}, encoding: httpBody},
 	{samples: httpOne + " apigateway/websocket-*", name: "stage", about: "stage of the API", like: "%s", initial: "prod"},
 	{samples: "apigateway/http-api-proxy", name: "stage", about: "stage of the API; in the paths too", paths: []string{"requestContext.stage"}, encoding: stage2},
+	{samples: "apigateway/authorizer", name: "resource", about: "path of the request, as --path", like: "%s", initial: "path/to/resource", encoding: slashless},
+	{samples: "apigateway/aws-proxy", name: "querystringparameters", about: "parameters of the query: JSON, as {\"q\":\"two\"}", paths: []string{"queryStringParameters"}, encoding: queryValues},
 	{samples: httpOne, name: "resource", about: "resource of the API", like: "%s", initial: "/{proxy+}"},
 	{samples: "apigateway/*", name: "api-id", about: "ID of the API", like: "%s", initial: "a1b2c3d4e5"},
+	{samples: "apigateway/authorizer apigateway/request-authorizer", name: "restApiId", about: "ID of the API, as --api-id", like: "%s", initial: "a1b2c3d4e5"},
 	{samples: "apigateway/*", name: "dns-suffix", about: "domain of the API, without execute-api", like: "execute-api.%s", initial: "us-east-1.amazonaws.com"},
 	{samples: "alb/*", name: "dns-suffix", about: "domain of the load balancer", like: "%s", initial: "us-east-1.elb.amazonaws.com"},
 	{samples: "apigateway/websocket-*", name: "connection-id", about: "ID of the connection", paths: []string{"requestContext.connectionId"}},
@@ -101,6 +104,7 @@ var choices = []choice{
 	{samples: "sagemaker/*", name: "execution-role", about: "name of the role", like: "%s", initial: "example-role"},
 	{samples: "ses/*", name: "from", about: "address of who sent it", like: "%s", initial: "ada@example.com"},
 	{samples: "ses/*", name: "to", about: "address of who gets it", like: "%s", initial: "grace@example.com"},
+	{samples: "ses/*", name: "dns-suffix", about: "domain of the receiving server, without inbound-smtp", like: "inbound-smtp.%s", initial: "us-east-1.amazonaws.com"},
 	{samples: "ses/* workmail/*", name: "subject", about: "subject", like: "%s", initial: "Example subject"},
 	{samples: "workmail/*", name: "flow-direction", about: "INBOUND or OUTBOUND", paths: []string{"flowDirection"}},
 	{samples: "workmail/*", name: "mail-from", about: "address on the envelope", paths: []string{"envelope.mailFrom.address"}},

@@ -95,6 +95,41 @@ func TestOptions(t *testing.T) {
 	}
 }
 
+// TestOptionsOfSAM: who comes from `sam local generate-event` finds its options under their names.
+func TestOptionsOfSAM(t *testing.T) {
+	const everywhere = "account-id partition region"
+	for pattern, names := range map[string]string{
+		"alexa-skills-kit/*": "session-id user-id application-id request-id", "alb/request": "body method path account-id dns-suffix",
+		"apigateway/authorizer": everywhere + " stage method resource restApiId", "apigateway/request-authorizer": everywhere + " stage method resource restApiId",
+		"apigateway/aws-proxy":      "body stage method resource path querystringparameters account-id dns-suffix",
+		"apigateway/http-api-proxy": "body stage method path account-id dns-suffix", "cloudformation/create-request": everywhere + " stack",
+		"cloudfront/[ahnrs]*": "uri method", "cloudfront/modify-querystring": "uri method", "codecommit/repository": everywhere + " repository trigger custom-data",
+		"codepipeline/job": "account-id input-bucket input-key output-bucket output-key", "cognito/sync-trigger": "region", "config/*": everywhere,
+		"connect/contact-flow-event": everywhere + " contact-id phone-number", "dynamodb/update": everywhere + " table", "cloudwatch/scheduled-event": everywhere + " rule",
+		"kinesis/get-records": "region partition sequence data partition-key", "kinesis/kinesis-firehose": "partition region data",
+		"kinesis/analytics": everywhere + " application stream data", "kinesis/analytics-compressed": everywhere + " application stream data",
+		"kinesis/analytics-dynamodb": everywhere + " application stream data", "kinesis/analytics-kpl": everywhere + " application stream",
+		"kinesis/apachelog": "region data", "kinesis/cloudwatch-logs-processor": everywhere, "kinesis/streams-as-source": "partition region partition-key data sequence",
+		"kinesis/syslog": "region data", "rekognition/s3-request": "region partition bucket key", "s3/batch-invocation": "bucket-arn key", "s3/delete": "region partition bucket key",
+		"s3/put": "region partition bucket key", "sagemaker/ground-truth-pre-human": everywhere + " source-ref labeling-job-name",
+		"sagemaker/ground-truth-annotation-consolidation": everywhere + " labeling-job-name label-attribute-name s3-output-path execution-role",
+		"ses/email-receiving":                             everywhere + " dns-suffix", "sns/notification": everywhere + " topic subject message", "sqs/receive-message": everywhere + " queue-name body",
+		"stepfunctions/error": "error cause", "workmail/email": "flow-direction mail-from sender",
+	} {
+		for _, s := range matching(t, pattern) {
+			options, err := s.Options()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for name := range strings.FieldsSeq(names) {
+				if !slices.ContainsFunc(options, func(o event.Option) bool { return o.Name == name }) {
+					t.Errorf("%s has no option --%s", s, name)
+				}
+			}
+		}
+	}
+}
+
 // TestOptionsPut: where options go.
 func TestOptionsPut(t *testing.T) {
 	sum := md5.Sum([]byte("hé"))
@@ -126,6 +161,15 @@ func TestOptionsPut(t *testing.T) {
 		{"apigateway http-api-proxy", "method=PUT|path=x|stage=dev|body=\xff", map[string]string{
 			"requestContext.http.method": `"PUT"`, "rawPath": `"/dev/x"`, "requestContext.http.path": `"/dev/x"`, "requestContext.stage": `"dev"`,
 			"routeKey": `"$default"`, "body": `"/w=="`, "isBase64Encoded": "true", "headers.content-length": `"1"`,
+		}},
+		{"apigateway aws-proxy", `querystringparameters={"q":"two","n":"1"}`, map[string]string{
+			"queryStringParameters.n": `"1"`, "multiValueQueryStringParameters.n[0]": `"1"`, "multiValueQueryStringParameters.q[0]": `"one"`, "multiValueQueryStringParameters.q[1]": `"two"`,
+		}},
+		{"apigateway aws-proxy", `querystringparameters={"q":"three"}`, map[string]string{"queryStringParameters.q": `"three"`, "multiValueQueryStringParameters.q[0]": `"three"`}},
+		{"apigateway aws-proxy", "querystringparameters=null", map[string]string{"queryStringParameters.q": "", "multiValueQueryStringParameters.q[0]": ""}},
+		{"apigateway authorizer", "resource=/x|restApiId=id", map[string]string{"methodArn": `"arn:aws:execute-api:us-east-1:012345678912:id/prod/POST/x"`}},
+		{"ses email-receiving", "dns-suffix=eu-west-1.amazonaws.com|from=me@example.com", map[string]string{
+			"Records[0].ses.mail.headers[0].value": `"from mail.example.com ([203.0.113.10]) by inbound-smtp.eu-west-1.amazonaws.com with SMTP id e7q1nbt4hd92kc0m5v8xw3za6rj1fpglo2ys0001 for grace@example.com; Fri, 2 Jan 2026 03:04:05 +0000 (UTC)"`,
 		}},
 		{"vpc-lattice v1", "body=\xff|path=/x", map[string]string{"is_base64_encoded": "true", "raw_path": `"/x?q=one"`}},
 		{"cloudformation create-request", "stack=S", map[string]string{"StackId": `"arn:aws:cloudformation:us-east-1:012345678912:stack/S/6f1c0a52-3b7d-4e8f-9a10-5c2d7e6b0001"`}},

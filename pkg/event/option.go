@@ -33,19 +33,20 @@ type choice struct {
 type encoding int
 
 const (
-	plain      encoding = iota
-	jsonValue           // JSON where it parses
-	inBase64            // bytes as base64
-	compressed          // compressed, as base64
-	urlKey              // a key of S3, percent-encoded but for its slashes
-	slashless           // without the slash at its beginning; only with like
-	httpBody            // the body of a request: with what says whether it is base64, and its length
-	stage2              // a stage of an HTTP API: also in its paths
+	plain       encoding = iota
+	jsonValue            // JSON where it parses
+	inBase64             // bytes as base64
+	compressed           // compressed, as base64
+	urlKey               // a key of S3, percent-encoded but for its slashes
+	slashless            // without the slash at its beginning; only with like
+	httpBody             // the body of a request: with what says whether it is base64, and its length
+	stage2               // a stage of an HTTP API: also in its paths
+	queryValues          // an object of JSON, and the lists beside it
 )
 
 // content says whether a value is what an event carries, rather than what it says of it.
 func (c choice) content() bool {
-	return c.encoding == jsonValue || c.encoding == inBase64 || c.encoding == compressed || c.encoding == httpBody || slices.Contains([]string{"body", "message", "data"}, c.name)
+	return c.encoding == jsonValue || c.encoding == queryValues || c.encoding == inBase64 || c.encoding == compressed || c.encoding == httpBody || slices.Contains([]string{"body", "message", "data"}, c.name)
 }
 
 func (c choice) fits(s Sample) bool {
@@ -203,7 +204,7 @@ func replaceTexts(value any, r *strings.Replacer) any {
 func (c choice) encoded(value string) func(any) (any, error) {
 	return func(any) (any, error) {
 		switch c.encoding {
-		case jsonValue:
+		case jsonValue, queryValues:
 			return loose(value), nil
 		case inBase64:
 			return base64.StdEncoding.EncodeToString([]byte(value)), nil
@@ -236,6 +237,8 @@ func (c choice) follow(tree any, value string) {
 		if headers, ok := root.values["headers"].(*object); ok && headers.values["content-length"] != nil {
 			headers.put("content-length", strconv.Itoa(len(value)))
 		}
+	case queryValues:
+		followQuery(root)
 	case stage2:
 		if value == defaultRoute {
 			return
@@ -245,4 +248,25 @@ func (c choice) follow(tree any, value string) {
 			_, _ = change(tree, place, prefix) // both are strings of the sample
 		}
 	}
+}
+
+// followQuery gives each parameter of a query the list of its values: the one that it has, unless it ends that list already.
+func followQuery(root *object) {
+	single, ok := root.values["queryStringParameters"].(*object)
+	if !ok {
+		root.put("multiValueQueryStringParameters", nil)
+		return
+	}
+	before, _ := root.values["multiValueQueryStringParameters"].(*object)
+	lists := newObject()
+	for _, name := range single.names {
+		list := []any{single.values[name]}
+		if before != nil {
+			if old, _ := before.values[name].([]any); len(old) > 0 && old[len(old)-1] == list[0] {
+				list = old
+			}
+		}
+		lists.put(name, list)
+	}
+	root.put("multiValueQueryStringParameters", lists)
 }
