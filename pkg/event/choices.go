@@ -11,8 +11,8 @@ const (
 	httpBodies = "apigateway/aws-proxy apigateway/http-api-proxy lambda/function-url alb/request vpc-lattice/* apigateway/websocket-message"
 	firehoses  = "kinesis/kinesis-firehose kinesis/streams-as-source kinesis/apachelog kinesis/syslog firehose/transform kinesis/analytics kinesis/analytics-dynamodb"
 	streams    = "kinesis/get-records kinesis/time-window"
-	events     = "eventbridge/* cloudwatch/scheduled-event s3/eventbridge autoscaling/* codebuild/* ecr/*"
-	pools      = "cognito/pre-* cognito/post-* cognito/custom-message cognito/user-migration cognito/*-challenge"
+	events     = "eventbridge/c* eventbridge/e* cloudwatch/scheduled-event s3/eventbridge autoscaling/* codebuild/* ecr/* ecs/* */state-change */alarm-state-change */status-change"
+	pools      = "cognito/pre-* cognito/post-* cognito/custom-* cognito/inbound-federation cognito/user-migration cognito/*-challenge"
 	requestID  = "6f1c0a52-3b7d-4e8f-9a10-5c2d7e6b0001"
 	sequence   = "49659710335874128801937465820193746502918374650291837122"
 )
@@ -22,14 +22,15 @@ var choices = []choice{
 	{samples: allSamples, name: "account-id", about: "account, wherever the event names it", like: "%s", initial: "012345678912"},
 	{samples: allSamples, name: "partition", about: "partition of all ARNs", like: "arn:%s:", initial: "aws"},
 
-	{samples: s3Samples + " sagemaker/* config/*", name: "bucket", about: "bucket, and its ARN", like: "%s", initial: "example-bucket"},
+	{samples: s3Samples + " sagemaker/* config/* transfer/workflow-step eventbridge/cloudtrail", name: "bucket", about: "bucket, and its ARN", like: "%s", initial: "example-bucket"},
 	{samples: "s3/batch-invocation", name: "bucket-arn", about: "ARN of the bucket", paths: []string{"tasks[*].s3BucketArn"}},
 	{samples: "s3/put s3/delete rekognition/s3-request", name: "key", about: "key of the object; percent-encoded in the event, as S3 does", paths: []string{"Records[*].s3.object.key"}, encoding: urlKey},
-	{samples: "s3/batch-invocation", name: "key", about: "key of the object; percent-encoded in the event, as S3 does", paths: []string{"tasks[*].s3Key"}, encoding: urlKey},
-	{samples: "s3/eventbridge s3/object-lambda", name: "key", about: "key of the object", like: "%s", initial: "test/key.txt"},
+	{samples: "s3/batch-invocation s3/batch-invocation-v2", name: "key", about: "key of the object; percent-encoded in the event, as S3 does", paths: []string{"tasks[*].s3Key"}, encoding: urlKey},
+	{samples: "s3/eventbridge s3/object-lambda transfer/workflow-step", name: "key", about: "key of the object", like: "%s", initial: "test/key.txt"},
 
 	{samples: "sqs/*", name: "body", about: "body of each message; md5OfBody follows", paths: []string{"Records[*].body"}},
-	{samples: "sqs/*", name: "queue-name", about: "name of the queue", like: "%s", initial: "example-queue"},
+	{samples: "eventbridge/pipe", name: "body", about: "body of each message; md5OfBody follows", paths: []string{"[*].body"}},
+	{samples: "sqs/* eventbridge/pipe", name: "queue-name", about: "name of the queue", like: "%s", initial: "example-queue"},
 	{samples: "sns/*", name: "message", about: "message", paths: []string{"Records[*].Sns.Message"}},
 	{samples: "sns/*", name: "subject", about: "subject", paths: []string{"Records[*].Sns.Subject"}},
 	{samples: "sns/*", name: "topic", about: "name of the topic", like: "%s", initial: "example-topic"},
@@ -48,8 +49,9 @@ var choices = []choice{
 	{samples: "kinesis/cloudwatch-logs-processor", name: "message", about: "text of each log event; the data is compressed again", paths: []string{"records[*].data.logEvents[*].message"}},
 	{samples: "cloudwatch/logs kinesis/cloudwatch-logs-processor", name: "log-group", about: "log group", like: "%s", initial: "/aws/lambda/example-function"},
 	{samples: "cloudwatch/scheduled-event", name: "rule", about: "name of the rule", like: "%s", initial: "example-rule"},
-	{samples: "cloudwatch/alarm", name: "alarm", about: "name of the alarm", like: "%s", initial: "example-alarm"},
+	{samples: "cloudwatch/alarm cloudwatch/alarm-state-change", name: "alarm", about: "name of the alarm", like: "%s", initial: "example-alarm"},
 	{samples: events, name: "detail", about: "detail: JSON", paths: []string{"detail"}, encoding: jsonValue},
+	{samples: "eventbridge/scheduler", name: "detail", about: "detail: a string", paths: []string{"detail"}},
 	{samples: events, name: "detail-type", about: "type of the detail", paths: []string{"detail-type"}},
 	{samples: events, name: "source", about: "source", paths: []string{"source"}},
 
@@ -78,6 +80,14 @@ var choices = []choice{
 	{samples: "iot/rule", name: "topic", about: "topic of MQTT", paths: []string{"topic"}},
 	{samples: "iot/button", name: "click-type", about: "SINGLE, DOUBLE or LONG", paths: []string{"clickType"}},
 
+	{samples: "bedrock/*", name: "input-text", about: "what was said to the agent", paths: []string{"inputText"}},
+	{samples: "bedrock/*", name: "action-group", about: "name of the action group", paths: []string{"actionGroup"}},
+	{samples: "bedrock/agent-api", name: "api-path", about: "path of the API, as /tables/{id}", paths: []string{"apiPath"}},
+	{samples: "bedrock/agent-api", name: "method", about: "method of the API", paths: []string{"httpMethod"}},
+	{samples: "bedrock/agent-function", name: "function", about: "name of the function", paths: []string{"function"}},
+	{samples: "bedrock/*", name: "parameters", about: "parameters: a list in JSON", paths: []string{"parameters"}, encoding: jsonValue},
+	{samples: "transfer/*", name: "user-name", about: "name of the user", like: "%s", initial: "ada"},
+	{samples: "transfer/identity-provider", name: "password", about: "password", paths: []string{"password"}},
 	{samples: "cloudformation/*", name: "stack", about: "name of the stack", like: "%s", initial: "ExampleStack"},
 	{samples: "cloudfront/*", name: "uri", about: "path of the request", paths: []string{"Records[*].cf.request.uri"}},
 	{samples: "cloudfront/*", name: "method", about: "method of the request", paths: []string{"Records[*].cf.request.method"}},
@@ -109,8 +119,8 @@ var choices = []choice{
 	{samples: "workmail/*", name: "flow-direction", about: "INBOUND or OUTBOUND", paths: []string{"flowDirection"}},
 	{samples: "workmail/*", name: "mail-from", about: "address on the envelope", paths: []string{"envelope.mailFrom.address"}},
 	{samples: "workmail/*", name: "sender", about: "address of the sender", paths: []string{"sender.address"}},
-	{samples: "stepfunctions/*", name: "error", about: "name of the error", paths: []string{"Error"}},
-	{samples: "stepfunctions/*", name: "cause", about: "its cause", paths: []string{"Cause"}},
+	{samples: "stepfunctions/error", name: "error", about: "name of the error", paths: []string{"Error"}},
+	{samples: "stepfunctions/error", name: "cause", about: "its cause", paths: []string{"Cause"}},
 	{samples: "secretsmanager/*", name: "step", about: "createSecret, setSecret, testSecret or finishSecret", paths: []string{"Step"}},
 	{samples: "secretsmanager/*", name: "secret", about: "name of the secret", like: "%s", initial: "example-secret"},
 	{samples: "cloudevents/structured", name: "type", about: "type", paths: []string{"type"}},

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+	"unicode/utf8"
 )
 
 // An Edit is what one likes in a sample. The zero Edit changes nothing.
@@ -32,6 +33,9 @@ func ParseAssignment(text string, isString bool) (Assignment, error) {
 	if rest == "" {
 		return Assignment{}, fmt.Errorf("%s has no value: PATH=VALUE is needed", text)
 	}
+	if !utf8.ValidString(text) {
+		return Assignment{}, fmt.Errorf("%q is no UTF-8, which is all that JSON carries", text)
+	}
 	a := Assignment{path: text[:len(text)-len(rest)], steps: steps, value: rest[1:]}
 	if !isString {
 		a.value = loose(rest[1:])
@@ -41,10 +45,14 @@ func ParseAssignment(text string, isString bool) (Assignment, error) {
 
 // loose reads a value that is JSON, or else a string.
 func loose(text string) any {
-	if value, err := parse([]byte(text)); err == nil && json.Valid([]byte(text)) {
-		return value
+	if !json.Valid([]byte(text)) { // first: it bounds the depth
+		return text
 	}
-	return text
+	value, err := parse([]byte(text))
+	if err != nil {
+		return text
+	}
+	return value
 }
 
 // Generate makes an event of the sample. Novelties are names that Set added to objects with others.

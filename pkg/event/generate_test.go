@@ -95,6 +95,17 @@ func TestOptions(t *testing.T) {
 	}
 }
 
+// TestBytes: what is no text goes where bytes are encoded, and nowhere else.
+func TestBytes(t *testing.T) {
+	for sample, option := range map[string]string{"sqs receive-message": "body", "s3 put": "bucket", "eventbridge custom": "detail", "cloudwatch logs": "message"} {
+		service, name, _ := strings.Cut(sample, " ")
+		_, _, err := find(t, service, name).Generate(event.Edit{Options: map[string]string{option: "\xff"}})
+		if want := "option " + option + ": the value is no UTF-8, and " + sample + " carries it as text"; err == nil || err.Error() != want {
+			t.Errorf("%s --%s: %v", sample, option, err)
+		}
+	}
+}
+
 // TestOptionsOfSAM: who comes from `sam local generate-event` finds its options under their names.
 func TestOptionsOfSAM(t *testing.T) {
 	const everywhere = "account-id partition region"
@@ -168,6 +179,10 @@ func TestOptionsPut(t *testing.T) {
 		{"apigateway aws-proxy", `querystringparameters={"q":"three"}`, map[string]string{"queryStringParameters.q": `"three"`, "multiValueQueryStringParameters.q[0]": `"three"`}},
 		{"apigateway aws-proxy", "querystringparameters=null", map[string]string{"queryStringParameters.q": "", "multiValueQueryStringParameters.q[0]": ""}},
 		{"apigateway authorizer", "resource=/x|restApiId=id", map[string]string{"methodArn": `"arn:aws:execute-api:us-east-1:012345678912:id/prod/POST/x"`}},
+		{"eventbridge pipe", "body=hé|queue-name=q", map[string]string{
+			"[0].body": `"hé"`, "[0].md5OfBody": `"` + hex.EncodeToString(sum[:]) + `"`, "[0].eventSourceARN": `"arn:aws:sqs:us-east-1:012345678912:q"`,
+		}},
+		{"bedrock agent-function", `function=f|parameters=[{"name":"n","type":"string","value":"v"}]`, map[string]string{"function": `"f"`, "parameters[0].value": `"v"`}},
 		{"ses email-receiving", "dns-suffix=eu-west-1.amazonaws.com|from=me@example.com", map[string]string{
 			"Records[0].ses.mail.headers[0].value": `"from mail.example.com ([203.0.113.10]) by inbound-smtp.eu-west-1.amazonaws.com with SMTP id e7q1nbt4hd92kc0m5v8xw3za6rj1fpglo2ys0001 for grace@example.com; Fri, 2 Jan 2026 03:04:05 +0000 (UTC)"`,
 		}},
@@ -314,6 +329,7 @@ func TestImpossiblePaths(t *testing.T) {
 		"a[0]b=1":         `path a[0]b=1: a . or a [ is needed before "b=1"`,
 		"a.[0]=1":         `path a.[0]=1: a name is missing before "[0]=1"`,
 		"":                "path : it is empty",
+		"a=\xff":          `"a=\xff" is no UTF-8, which is all that JSON carries`,
 		"a[9999999999]=1": `path a[9999999999]=1: [9999999999] is no index; a name that is none of letters goes in quotes: ["9999999999"]`,
 	} {
 		if _, err := event.ParseAssignment(text, false); err == nil || err.Error() != want {

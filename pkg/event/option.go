@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // An Option is what a sample lets one choose by a name.
@@ -47,6 +48,11 @@ const (
 // content says whether a value is what an event carries, rather than what it says of it.
 func (c choice) content() bool {
 	return c.encoding == jsonValue || c.encoding == queryValues || c.encoding == inBase64 || c.encoding == compressed || c.encoding == httpBody || slices.Contains([]string{"body", "message", "data"}, c.name)
+}
+
+// bytes says whether an event carries any bytes as the value.
+func (c choice) bytes() bool {
+	return slices.Contains([]encoding{inBase64, compressed, httpBody}, c.encoding)
 }
 
 func (c choice) fits(s Sample) bool {
@@ -135,9 +141,13 @@ func (s Sample) apply(tree any, options map[string]string) (any, error) {
 		return tree, nil
 	}
 	known := s.chosen(tree)
-	for name := range options {
-		if !slices.ContainsFunc(known, func(c choice) bool { return c.name == name }) {
+	for name, value := range options {
+		i := slices.IndexFunc(known, func(c choice) bool { return c.name == name })
+		if i < 0 {
 			return nil, fmt.Errorf("%s has no option %s", s, name)
+		}
+		if !known[i].bytes() && !utf8.ValidString(value) {
+			return nil, fmt.Errorf("option %s: the value is no UTF-8, and %s carries it as text", name, s)
 		}
 	}
 	var old, pairs []string

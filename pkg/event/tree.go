@@ -78,39 +78,54 @@ func parseObject(d *json.Decoder) (any, error) {
 	return o, err
 }
 
-// MarshalJSON writes the names in their order.
-func (o *object) MarshalJSON() ([]byte, error) {
-	var b bytes.Buffer
-	b.WriteByte('{')
-	for i, name := range o.names {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		key, err := format(name)
-		if err != nil {
-			return nil, err
-		}
-		value, err := format(o.values[name])
-		if err != nil {
-			return nil, err
-		}
-		b.Write(key)
-		b.WriteByte(':')
-		b.Write(value)
-	}
-	b.WriteByte('}')
-	return b.Bytes(), nil
-}
-
 // format writes a value on one line; & < > stay as they are, for who reads it.
 func format(value any) ([]byte, error) {
 	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(value); err != nil {
+	leaves := json.NewEncoder(&b)
+	leaves.SetEscapeHTML(false)
+	if err := write(&b, leaves, value); err != nil {
 		return nil, fmt.Errorf("encoding the event: %w", err)
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+	return b.Bytes(), nil
+}
+
+// write writes a value into the buffer, which is that of leaves too. It is no MarshalJSON: what that gives, encoding/json
+// reads again at each level.
+func write(b *bytes.Buffer, leaves *json.Encoder, value any) error {
+	switch v := value.(type) {
+	case *object:
+		b.WriteByte('{')
+		for i, name := range v.names {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			if err := write(b, leaves, name); err != nil {
+				return err
+			}
+			b.WriteByte(':')
+			if err := write(b, leaves, v.values[name]); err != nil {
+				return err
+			}
+		}
+		b.WriteByte('}')
+	case []any:
+		b.WriteByte('[')
+		for i, element := range v {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			if err := write(b, leaves, element); err != nil {
+				return err
+			}
+		}
+		b.WriteByte(']')
+	default:
+		if err := leaves.Encode(value); err != nil {
+			return err
+		}
+		b.Truncate(b.Len() - 1) // its newline
+	}
+	return nil
 }
 
 // clone copies a value and all that is in it.
