@@ -51,18 +51,20 @@ var nobody = []string{
 
 const anyPath = "/{proxy+}"
 
-// APIGateway1 gives the event that a REST API of API Gateway makes of the request. Its path is as it was sent, what is in
-// the query and in parameters of the path is decoded, and of several values the last is the one.
+// APIGateway1 gives the event that a REST API of API Gateway makes of the request. Its path, and the parameters of the path,
+// are as they were sent, what is in the query is decoded, and of several values the last is the one. The length of the body
+// is not among the headers.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
 func (r Request) APIGateway1() ([]byte, error) {
 	r = r.normal()
 	resource, stage := cmp.Or(r.Resource, anyPath), cmp.Or(r.Stage, "prod")
-	parameters, err := r.pathParameters(resource)
+	parameters, err := pathParameters(resource, r.RawPath)
 	if err != nil {
 		return nil, err
 	}
 	headers := r.forwarded()
 	headers.Set("Host", r.Host)
+	headers.Del("Content-Length")
 	p := payload1{
 		Resource: resource, Path: r.RawPath, HTTPMethod: r.Method, Headers: lasts(headers), MultiValueHeaders: headers,
 		MultiValueQueryStringParameters: lists(pairs(r.RawQuery)), PathParameters: parameters, RequestContext: r.context1(resource, stage),
@@ -94,25 +96,26 @@ func (r Request) context1(resource, stage string) context1 {
 }
 
 // APIGateway2 gives the event that an HTTP API of API Gateway makes of the request, in payload format 2.0. Its path is
-// decoded, and begins with the stage unless that is $default.
+// decoded before it is looked at: an encoded slash is one, and an encoded question mark ends it. It begins with the stage
+// unless that is $default.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 func (r Request) APIGateway2() ([]byte, error) {
 	r = r.normal()
 	route, stage := defaultRoute, cmp.Or(r.Stage, defaultRoute)
+	path, _, _ := strings.Cut(decodedPath(r.RawPath), "?")
 	var parameters map[string]string
 	if r.Resource != "" {
 		var err error
-		if parameters, err = r.pathParameters(r.Resource); err != nil {
+		if parameters, err = pathParameters(r.Resource, path); err != nil {
 			return nil, err
 		}
 		route = "ANY " + r.Resource
 	}
-	path := decodedPath(r.RawPath)
 	if stage != defaultRoute {
 		path = "/" + stage + path
 	}
 	r.Header = r.forwarded()
-	return r.payload2(route, stage, path, parameters)
+	return format(r.payload2(route, stage, path, parameters))
 }
 
 // decodedPath decodes what is percent-encoded; what can't be decoded is taken as it is.
@@ -123,13 +126,13 @@ func decodedPath(path string) string {
 	return path
 }
 
-// pathParameters gives what the braces of the resource stand for in the path, decoded; nil for a resource without braces.
-func (r Request) pathParameters(resource string) (map[string]string, error) {
+// pathParameters gives what the braces of the resource stand for in the path; nil for a resource without braces.
+func pathParameters(resource, path string) (map[string]string, error) {
 	var values map[string]string
-	rest := strings.Split(strings.TrimPrefix(r.RawPath, "/"), "/")
+	rest := strings.Split(strings.TrimPrefix(path, "/"), "/")
 	for part := range strings.SplitSeq(strings.TrimPrefix(resource, "/"), "/") {
 		if len(rest) == 0 {
-			return nil, fmt.Errorf("the path %s is not one of the resource %s", r.RawPath, resource)
+			return nil, fmt.Errorf("the path %s is not one of the resource %s", path, resource)
 		}
 		name, isParameter := strings.CutPrefix(part, "{")
 		name, closed := strings.CutSuffix(name, "}")
@@ -138,7 +141,7 @@ func (r Request) pathParameters(resource string) (map[string]string, error) {
 		rest = rest[1:]
 		switch {
 		case !isParameter && value != part:
-			return nil, fmt.Errorf("the path %s is not one of the resource %s", r.RawPath, resource)
+			return nil, fmt.Errorf("the path %s is not one of the resource %s", path, resource)
 		case !isParameter:
 			continue
 		case !closed || name == "":
@@ -150,11 +153,11 @@ func (r Request) pathParameters(resource string) (map[string]string, error) {
 			values = map[string]string{}
 		}
 		if value != "" { // a request for / itself has no parameter
-			values[name] = decodedPath(value)
+			values[name] = value
 		}
 	}
 	if len(rest) > 0 {
-		return nil, fmt.Errorf("the path %s is not one of the resource %s", r.RawPath, resource)
+		return nil, fmt.Errorf("the path %s is not one of the resource %s", path, resource)
 	}
 	if len(values) == 0 {
 		return nil, nil

@@ -36,6 +36,7 @@ func decoded[T any](t *testing.T, data []byte, err error) (v T) {
 func TestAPIGateway1(t *testing.T) {
 	r := asked()
 	r.Stage, r.Resource = "dev", "/{first}/{rest+}"
+	r.Header.Set("Content-Length", "8") // which a REST API takes away
 	data, err := r.APIGateway1()
 	got := decoded[events.APIGatewayProxyRequest](t, data, err)
 	const trace = "Root=1-6926e83c-6f1c0a523b7d4e8f9a105c2d"
@@ -51,7 +52,7 @@ func TestAPIGateway1(t *testing.T) {
 		},
 		QueryStringParameters:           map[string]string{"x": "2", "y": "é ", "z": ""},
 		MultiValueQueryStringParameters: map[string][]string{"x": {"1", "2"}, "y": {"é "}, "z": {""}},
-		PathParameters:                  map[string]string{"first": "a b", "rest": "c/d"},
+		PathParameters:                  map[string]string{"first": "a%20b", "rest": "c%2Fd"},
 		RequestContext: events.APIGatewayProxyRequestContext{
 			AccountID: "012345678912", APIID: "abc", DomainName: "api.example.com", DomainPrefix: "api", ExtendedRequestID: r.RequestID, RequestID: r.RequestID,
 			HTTPMethod: "PUT", Identity: events.APIGatewayRequestIdentity{SourceIP: "203.0.113.7", UserAgent: "curl"}, Path: "/dev/a%20b/c%2Fd", Protocol: "HTTP/1.1",
@@ -104,6 +105,28 @@ func TestAPIGateway2(t *testing.T) {
 	}
 }
 
+// TestDecoded: an HTTP API decodes a path first of all: an encoded slash is one, and an encoded question mark ends it.
+func TestDecoded(t *testing.T) {
+	for _, test := range []struct{ resource, path, want, parameters string }{
+		{"/{a}/{b}", "/x%2Fy", "/x/y", `{"a":"x","b":"y"}`},
+		{"/{a}", "/x%20y", "/x y", `{"a":"x y"}`},
+		{"/{a}", "/x%3Fy", "/x", `{"a":"x"}`},
+		{"/{a}", "/%zz", "/%zz", `{"a":"%zz"}`},
+	} {
+		data, err := event.Request{RawPath: test.path, Resource: test.resource}.APIGateway2()
+		got := decoded[struct {
+			RawPath        string
+			PathParameters json.RawMessage
+		}](t, data, err)
+		if got.RawPath != test.want || string(got.PathParameters) != test.parameters {
+			t.Errorf("%s of %s: %+v", test.path, test.resource, got)
+		}
+	}
+	if _, err := (event.Request{RawPath: "/x%2Fy", Resource: "/{a}"}).APIGateway2(); err == nil {
+		t.Error("an encoded slash is none")
+	}
+}
+
 func TestALB(t *testing.T) {
 	r := asked()
 	data, err := r.ALB(false)
@@ -146,7 +169,7 @@ func TestResources(t *testing.T) {
 	for _, test := range []struct {
 		resource, path, want string // want is JSON, or the beginning of an error
 	}{
-		{"/{proxy+}", "/a/b%20c", `{"proxy":"a/b c"}`},
+		{"/{proxy+}", "/a/b%20c", `{"proxy":"a/b%20c"}`},
 		{"/{proxy+}", "/", `null`},
 		{"/users/{id}", "/users/7", `{"id":"7"}`},
 		{"/users", "/users", `null`},

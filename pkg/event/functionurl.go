@@ -47,21 +47,27 @@ const (
 	timeLayout   = "02/Jan/2006:15:04:05 -0700"
 )
 
-// FunctionURL gives the event that a function URL makes of the request, in payload format 2.0.
+// FunctionURL gives the event that a function URL makes of the request, in payload format 2.0. Its rawPath is as it was sent,
+// the path in its requestContext decoded, and cookies are among the headers too.
 // https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads
 func (r Request) FunctionURL() ([]byte, error) {
-	return r.payload2(defaultRoute, defaultRoute, r.normal().RawPath, nil)
+	r = r.normal()
+	p := r.payload2(defaultRoute, defaultRoute, decodedPath(r.RawPath), nil)
+	p.RawPath = r.RawPath
+	if cookies := r.Header.Values("Cookie"); len(cookies) > 0 {
+		p.Headers["cookie"] = strings.Join(cookies, "; ")
+	}
+	return format(p)
 }
 
-// payload2 makes the event; path is as the service tells it: a function URL as it was sent, an HTTP API decoded.
-func (r Request) payload2(routeKey, stage, path string, parameters map[string]string) ([]byte, error) {
-	r = r.normal()
+// payload2 makes the event of a request that is normal, with the decoded path.
+func (r Request) payload2(routeKey, stage, path string, parameters map[string]string) payload2 {
 	prefix, _, _ := strings.Cut(r.Host, ".")
 	body, isBase64 := "", false
 	if len(r.Body) > 0 {
 		body, isBase64 = r.body(isText(r.Header.Get("Content-Type")))
 	}
-	return format(payload2{
+	return payload2{
 		Version: "2.0", RouteKey: routeKey, RawPath: path, RawQueryString: r.RawQuery, Cookies: r.cookies(),
 		Headers: r.lowerHeaders(), QueryStringParameters: joined(r.RawQuery), PathParameters: parameters,
 		RequestContext: context2{
@@ -70,5 +76,5 @@ func (r Request) payload2(routeKey, stage, path string, parameters map[string]st
 			RequestID: r.RequestID, RouteKey: routeKey, Stage: stage, Time: r.Time.Format(timeLayout), TimeEpoch: r.Time.UnixMilli(),
 		},
 		Body: body, IsBase64Encoded: isBase64,
-	})
+	}
 }

@@ -26,10 +26,10 @@ func TestFunctionURL(t *testing.T) {
 	}
 	const want = `{
 		"version":"2.0","routeKey":"$default","rawPath":"/a%20b/c","rawQueryString":"x=1&x=2&y=%C3%A9&z","cookies":["a=1","b=2"],
-		"headers":{"content-type":"application/json","x-two":"a,b","user-agent":"curl","host":"abc.lambda-url.us-east-1.on.aws"},
+		"headers":{"content-type":"application/json","x-two":"a,b","cookie":"a=1; b=2","user-agent":"curl","host":"abc.lambda-url.us-east-1.on.aws"},
 		"queryStringParameters":{"x":"1,2","y":"é","z":""},
 		"requestContext":{"accountId":"anonymous","apiId":"abc","domainName":"abc.lambda-url.us-east-1.on.aws","domainPrefix":"abc",
-			"http":{"method":"POST","path":"/a%20b/c","protocol":"HTTP/1.1","sourceIp":"203.0.113.7","userAgent":"curl"},
+			"http":{"method":"POST","path":"/a b/c","protocol":"HTTP/1.1","sourceIp":"203.0.113.7","userAgent":"curl"},
 			"requestId":"id","routeKey":"$default","stage":"$default","time":"26/Nov/2025:11:45:00 +0000","timeEpoch":1764157500123},
 		"body":"{\"é\":1}","isBase64Encoded":false}`
 	if diff := cmp.Diff(parsed(t, want), parsed(t, string(data))); diff != "" {
