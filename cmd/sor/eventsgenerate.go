@@ -241,13 +241,19 @@ func (o generateOptions) sampleOptions(ctx context.Context, cmd *cobra.Command, 
 		names = append(names, "--"+option.Name)
 		contents[option.Name] = option.Content
 	}
-	read := map[string]string{}
+	read, stdin := map[string]string{}, ""
 	for _, name := range slices.Sorted(maps.Keys(o.chosen)) {
 		isContent, ok := contents[name]
 		if !ok {
 			return nil, fail(exitUsage, alternatives("options of "+s.String(), "--"+name, names), fmt.Errorf("%s has no option --%s", s, name))
 		}
 		if read[name] = o.chosen[name]; isContent {
+			if o.chosen[name] == "-" && stdin != "" {
+				return nil, fail(exitUsage, "", fmt.Errorf("--%s - and --%s - are given, but there is one stdin", stdin, name))
+			}
+			if o.chosen[name] == "-" {
+				stdin = name
+			}
 			if read[name], err = readContent(ctx, name, o.chosen[name], cmd.InOrStdin()); err != nil {
 				return nil, err
 			}
@@ -263,12 +269,39 @@ func readContent(ctx context.Context, flag, value string, stdin io.Reader) (stri
 	if name, isFile := strings.CutPrefix(value, "@"); isFile {
 		data, err = os.ReadFile(name)
 	} else if value == "-" {
-		data, err = interruptible(ctx, func() ([]byte, error) { return readLimited(stdin) })
+		data, err = interruptible(ctx, func() ([]byte, error) { return io.ReadAll(stdin) })
 	}
 	if err != nil {
 		return "", fail(exitUsage, "it takes TEXT, @FILE or - for stdin", fmt.Errorf("reading --%s: %w", flag, err))
 	}
 	return string(data), nil
+}
+
+// offerOptions has a shell that completes `sor events generate SERVICE EVENT` offer the options of that event, and no others.
+// Cobra asks a command what its arguments are, but not what its flags are: it is told before.
+func offerOptions(root *cobra.Command, args []string) {
+	if len(args) == 0 || !strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
+		return
+	}
+	cmd, words, err := root.Find(args[1:])
+	if err != nil || cmd.CommandPath() != "sor events generate" || len(words) < 3 {
+		return
+	}
+	s, ok := event.Find(words[0], words[1])
+	if !ok {
+		return
+	}
+	options, err := s.Options()
+	if err != nil {
+		return
+	}
+	for _, name := range append(event.OptionNames(), "as", "header") {
+		flag := cmd.Flags().Lookup(name)
+		i := slices.IndexFunc(options, func(o event.Option) bool { return o.Name == name })
+		if flag.Hidden = i < 0; i >= 0 {
+			flag.Usage = options[i].About
+		}
+	}
 }
 
 func completeGenerate(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {

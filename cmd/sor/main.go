@@ -32,6 +32,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
+	offerOptions(root, args)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK

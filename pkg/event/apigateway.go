@@ -165,14 +165,6 @@ func pathParameters(resource, path string) (map[string]string, error) {
 	return values, nil
 }
 
-// Forwarded gives the request with the headers that a service before functions adds: whom it is from, and its trace. APIGateway1,
-// APIGateway2 and ALB add them themselves.
-func (r Request) Forwarded() Request {
-	r = r.normal()
-	r.Header = r.forwarded()
-	return r
-}
-
 // forwarded gives the headers with those that a service between client and function adds, the host aside.
 func (r Request) forwarded() http.Header {
 	headers := http.Header{}

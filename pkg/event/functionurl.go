@@ -60,6 +60,16 @@ func (r Request) FunctionURL() ([]byte, error) {
 	return format(p)
 }
 
+// Forwarded gives the request with the headers that a function URL on AWS adds: whom it is from, its trace, and how it was
+// encrypted. APIGateway1, APIGateway2 and ALB add theirs themselves; FunctionURL is for servers too, which have their own.
+func (r Request) Forwarded() Request {
+	r = r.normal()
+	r.Header = r.forwarded()
+	r.Header.Set("X-Amzn-Tls-Version", "TLSv1.3")
+	r.Header.Set("X-Amzn-Tls-Cipher-Suite", "TLS_AES_128_GCM_SHA256")
+	return r
+}
+
 // payload2 makes the event of a request that is normal, with the decoded path.
 func (r Request) payload2(routeKey, stage, path string, parameters map[string]string) payload2 {
 	prefix, _, _ := strings.Cut(r.Host, ".")

@@ -37,6 +37,20 @@ func TestFunctionURL(t *testing.T) {
 	}
 }
 
+// TestForwarded: what a function URL adds, and that the request it is added to stays as it is.
+func TestForwarded(t *testing.T) {
+	r := event.Request{Header: http.Header{"X-Forwarded-For": {"198.51.100.1"}}, SourceIP: "203.0.113.7", RequestID: "6f1c0a52-3b7d-4e8f-9a10-5c2d7e6b0001", Time: time.UnixMilli(1764157500123)}
+	data, err := r.Forwarded().FunctionURL()
+	got := decoded[struct{ Headers map[string]string }](t, data, err)
+	want := map[string]string{
+		"x-amzn-trace-id": "Root=1-6926e83c-6f1c0a523b7d4e8f9a105c2d", "x-forwarded-for": "198.51.100.1, 203.0.113.7", "x-forwarded-port": "443", "x-forwarded-proto": "https",
+		"x-amzn-tls-version": "TLSv1.3", "x-amzn-tls-cipher-suite": "TLS_AES_128_GCM_SHA256",
+	}
+	if diff := cmp.Diff(want, got.Headers); diff != "" || len(r.Header) != 1 {
+		t.Errorf("%s %v", diff, r.Header)
+	}
+}
+
 func parsed(t *testing.T, text string) (v any) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(text), &v); err != nil {
