@@ -80,6 +80,10 @@ var choices = []choice{
 	{samples: "iot/rule", name: "topic", about: "topic of MQTT", paths: []string{"topic"}},
 	{samples: "iot/button", name: "click-type", about: "SINGLE, DOUBLE or LONG", paths: []string{"clickType"}},
 
+	{samples: "appsync/event-publish", name: "channel", about: "channel, after its namespace", like: "%s", initial: "orders"},
+	{samples: "appsync/event-publish", name: "payload", about: "payload of each event: JSON", paths: []string{"events[*].payload"}, encoding: jsonValue},
+	{samples: "cloudwatch/dashboard-widget", name: "params", about: "parameters of the widget: JSON", paths: []string{"widgetContext.params"}, encoding: jsonValue},
+	{samples: "iot/registry-event", name: "operation", about: "CREATED, UPDATED or DELETED", paths: []string{"operation"}},
 	{samples: "bedrock/*", name: "input-text", about: "what was said to the agent", paths: []string{"inputText"}},
 	{samples: "bedrock/*", name: "action-group", about: "name of the action group", paths: []string{"actionGroup"}},
 	{samples: "bedrock/agent-api", name: "api-path", about: "path of the API, as /tables/{id}", paths: []string{"apiPath"}},

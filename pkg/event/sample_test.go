@@ -103,7 +103,7 @@ var typed = []struct {
 	{"alb/request", as[events.ALBTargetGroupRequest], ""},
 	{"apigateway/aws-proxy", as[events.APIGatewayProxyRequest], "isBase64Encoded"},
 	{"apigateway/http-api-proxy", as[events.APIGatewayV2HTTPRequest], ""},
-	{"apigateway/websocket-*", as[events.APIGatewayWebsocketProxyRequest], ""},
+	{"apigateway/websocket-connect apigateway/websocket-message apigateway/websocket-disconnect", as[events.APIGatewayWebsocketProxyRequest], ""},
 	{"apigateway/authorizer", as[events.APIGatewayCustomAuthorizerRequest], ""},
 	{"apigateway/request-authorizer", as[events.APIGatewayCustomAuthorizerRequestTypeRequest], "requestContext.domainName requestContext.domainPrefix requestContext.extendedRequestId requestContext.identity.userAgent " +
 		"requestContext.protocol requestContext.requestTime requestContext.requestTimeEpoch"},
