@@ -87,9 +87,7 @@ func (s *supervisor) newEnvironment(request string) *environment {
 	if s.config.Concurrency > 0 {
 		e.crowd = newCrowd()
 	}
-	s.mu.Lock()
-	s.environment = e
-	s.mu.Unlock()
+	s.set(e)
 	s.memory.begin()
 	start := initStart{s.initializationType(), e.phase, s.config.FunctionName, s.config.FunctionVersion}
 	s.platform(e, platformInitStart, request, start, "")

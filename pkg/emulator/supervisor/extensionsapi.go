@@ -41,7 +41,7 @@ func forbidden(errorType, message string) apiError {
 
 // registerExtension takes a name until INIT is over.
 func (s *supervisor) registerExtension(w http.ResponseWriter, r *http.Request) {
-	e := s.asked(w)
+	e := s.asked(w, r)
 	if e == nil {
 		return
 	}
@@ -166,7 +166,7 @@ func (e *environment) identified(id string) (*extension, *apiError) {
 
 // nextExtensionEvent blocks until there is an event for the extension.
 func (s *supervisor) nextExtensionEvent(w http.ResponseWriter, r *http.Request) {
-	e := s.asked(w)
+	e := s.asked(w, r)
 	if e == nil {
 		return
 	}
@@ -229,7 +229,7 @@ func (s *supervisor) extensionExitError(w http.ResponseWriter, r *http.Request) 
 }
 
 func (s *supervisor) extensionFailed(w http.ResponseWriter, r *http.Request, to extensionState, from ...extensionState) {
-	e := s.asked(w)
+	e := s.asked(w, r)
 	if e == nil {
 		return
 	}

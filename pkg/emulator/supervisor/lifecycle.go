@@ -88,7 +88,7 @@ func (s *supervisor) expiry(ctx context.Context, after time.Duration) (<-chan st
 func (s *supervisor) acquire(ctx context.Context, inv *invocation, limit <-chan struct{}, report *frames.Report) (*environment, *answer) {
 	s.acquiring.Lock()
 	defer s.acquiring.Unlock()
-	e := s.at()
+	e, _ := s.at()
 	if e != nil && e.isDead() { // a part exited while nobody had asked for anything
 		s.retire(e, reasonFailure)
 		e = nil

@@ -19,7 +19,7 @@ import (
 
 // response takes a response, buffered or streamed.
 func (s *supervisor) response(w http.ResponseWriter, r *http.Request) {
-	e := s.asked(w)
+	e := s.asked(w, r)
 	if e == nil {
 		return
 	}
@@ -113,7 +113,7 @@ func readAll(r io.Reader, expected int64) ([]byte, error) {
 
 // invocationError takes the function's error.
 func (s *supervisor) invocationError(w http.ResponseWriter, r *http.Request) {
-	e := s.asked(w)
+	e := s.asked(w, r)
 	if e == nil {
 		return
 	}

@@ -104,9 +104,18 @@ func (s *supervisor) ping(w http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(w, "pong")
 }
 
-// asked gives the environment at work; between two of them nobody has a right to ask.
-func (s *supervisor) asked(w http.ResponseWriter) *environment {
-	e := s.at()
+// asked gives the environment at work. Between two of them nobody has a right to ask, but for a runtime that somebody
+// attaches: it comes when it likes, and waits.
+func (s *supervisor) asked(w http.ResponseWriter, r *http.Request) *environment {
+	e, arrives := s.at()
+	for e == nil && s.attach {
+		select {
+		case <-arrives:
+			e, arrives = s.at()
+		case <-r.Context().Done():
+			return nil
+		}
+	}
 	if e == nil {
 		http.Error(w, nonRecoverable, http.StatusInternalServerError)
 	}
@@ -115,7 +124,7 @@ func (s *supervisor) asked(w http.ResponseWriter) *environment {
 
 // next blocks until there is an event. A runtime that asks again while it works on one gets the same event again.
 func (s *supervisor) next(w http.ResponseWriter, r *http.Request) {
-	e := s.asked(w)
+	e := s.asked(w, r)
 	if e == nil {
 		return
 	}
@@ -241,7 +250,7 @@ func (e *environment) finish(inv *invocation, a answer) {
 
 // initErrorPosted takes the error of an INIT; it is legal before the first /next only.
 func (s *supervisor) initErrorPosted(w http.ResponseWriter, r *http.Request) {
-	e := s.asked(w)
+	e := s.asked(w, r)
 	if e == nil {
 		return
 	}

@@ -45,9 +45,11 @@ type supervisor struct {
 	config  frames.Config
 	out     *frames.Writer
 	api     string // host:port
+	attach  bool   // somebody else starts the runtime
 
 	mu          sync.Mutex
-	environment *environment // what is at work; nil after a failure, until the next invocation
+	environment *environment  // what is at work; nil after a failure, until the next invocation
+	arrives     chan struct{} // closed when the next one begins
 
 	acquiring sync.Mutex // INIT is repeated by one invocation, the others wait
 	frozen    sync.Mutex
@@ -64,7 +66,7 @@ type supervisor struct {
 // nothing that it started is alive.
 func Run(ctx context.Context, o Options) error {
 	o.setDefaults()
-	s := &supervisor{options: o, out: frames.NewWriter(o.Out), memory: &meter{}}
+	s := &supervisor{options: o, out: frames.NewWriter(o.Out), memory: &meter{}, arrives: make(chan struct{})}
 	in := frames.NewReader(o.In, frames.MaxSupervisorPayload)
 	if err := s.greet(in); err != nil {
 		return s.fault(err)
@@ -73,7 +75,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return s.fault(fmt.Errorf("listening for the Runtime API: %w", err))
 	}
-	s.api = listener.Addr().String()
+	s.api, s.attach = listener.Addr().String(), s.config.Attach
 	server := &http.Server{Handler: s.recorded(s.routes())} // no timeouts: /next may wait for ever
 	serving := make(chan struct{})
 	go func() {
@@ -162,7 +164,7 @@ func (s *supervisor) live(ctx context.Context, in *frames.Reader) error {
 
 	s.initPhase(ctx)
 	err := s.work(ctx, told)
-	if e := s.at(); e != nil {
+	if e, _ := s.at(); e != nil {
 		why := reasonKill
 		if ordered.Load() {
 			why = reasonSpindown
@@ -224,7 +226,7 @@ func (s *supervisor) work(ctx context.Context, told <-chan frames.Frame) error {
 
 // begin ends the environment in order and begins INIT with another configuration.
 func (s *supervisor) begin(ctx context.Context, config []byte) error {
-	if e := s.at(); e != nil {
+	if e, _ := s.at(); e != nil {
 		s.retire(e, reasonSpindown)
 	}
 	if err := s.configure(config); err != nil {
@@ -296,16 +298,25 @@ func (s *supervisor) log(source, request, line string) {
 	_ = s.out.Write(frames.Log{Type: frames.TypeLog, Source: source, RequestID: request}, []byte(line))
 }
 
-// at gives the environment at work, nil when there is none.
-func (s *supervisor) at() *environment {
+// at gives the environment at work, nil when there is none, and what is closed when the next one begins.
+func (s *supervisor) at() (e *environment, arrives <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.environment
+	return s.environment, s.arrives
+}
+
+// set makes e the environment at work.
+func (s *supervisor) set(e *environment) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.environment = e
+	close(s.arrives)
+	s.arrives = make(chan struct{})
 }
 
 // overLimit is called by the memory meter.
 func (s *supervisor) overLimit() {
-	if e := s.at(); e != nil {
+	if e, _ := s.at(); e != nil {
 		e.outOfMemory()
 	}
 }

@@ -67,7 +67,7 @@ type subscription struct {
 // subscribe is PUT of either API.
 func (s *supervisor) subscribe(a api) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		e := s.asked(w)
+		e := s.asked(w, r)
 		if e == nil {
 			return
 		}
