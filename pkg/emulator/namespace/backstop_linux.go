@@ -18,6 +18,8 @@ import (
 type backstop struct {
 	dir   string
 	limit string // the file with the limit
+	loose bool   // processes have no limit
+	count string // the cgroup that counts processes, where that is another one; may be empty
 }
 
 // supervisorAllowance is what the supervisor itself may use on top of the function's memory and /tmp.
@@ -33,7 +35,7 @@ const backstopPrefix = "sor-"
 var backstops atomic.Int64
 
 // newBackstop makes a cgroup, in the first place where it works. It sweeps stale ones there first.
-func newBackstop(memoryMB, tmpMB int) (*backstop, error) {
+func newBackstop(memoryMB, tmpMB int, loose bool) (*backstop, error) {
 	places, err := memoryCgroups()
 	if err != nil {
 		return nil, err
@@ -43,8 +45,9 @@ func newBackstop(memoryMB, tmpMB int) (*backstop, error) {
 	refused := errors.New("there is no memory cgroup")
 	for _, place := range places {
 		sweepBackstops(place.dir)
-		b := &backstop{dir: filepath.Join(place.dir, name), limit: place.limit}
+		b := &backstop{dir: filepath.Join(place.dir, name), limit: place.limit, loose: loose}
 		if refused = b.create(limit); refused == nil {
+			b.createCount(name)
 			return b, nil
 		}
 	}
@@ -62,24 +65,62 @@ func (b *backstop) create(limit int64) error {
 	}
 	// No swap: a function that is slow because it swaps is nothing that Lambda knows. Not every kernel counts swap.
 	_ = writeControl(filepath.Join(b.dir, "memory.swap.max"), "0")
-	// Processes and threads as on Lambda. Version 1 counts them in a tree of its own; there they have no limit.
-	_ = writeControl(filepath.Join(b.dir, "pids.max"), strconv.Itoa(mostProcesses))
+	// Processes and threads as on Lambda. Version 1 counts them in a tree of its own.
+	if !b.loose {
+		_ = writeControl(filepath.Join(b.dir, "pids.max"), strconv.Itoa(mostProcesses))
+	}
 	_ = writeControl(filepath.Join(b.dir, "memory.memsw.limit_in_bytes"), strconv.FormatInt(limit, 10))
 	return nil
 }
 
+// createCount makes the cgroup that counts processes where version 1 has a tree for them. Where none may be made, they
+// have no limit.
+func (b *backstop) createCount(name string) {
+	if b.limit != limitV1 || b.loose {
+		return
+	}
+	parent, err := countingCgroup()
+	if err != nil {
+		return
+	}
+	sweepBackstops(parent)
+	dir := filepath.Join(parent, name)
+	if os.Mkdir(dir, 0o755) != nil {
+		return
+	}
+	if writeControl(filepath.Join(dir, "pids.max"), strconv.Itoa(mostProcesses)) != nil {
+		_ = os.Remove(dir)
+		return
+	}
+	b.count = dir
+}
+
 // add puts a process, and so all that it will start, into the cgroup.
 func (b *backstop) add(pid int) error {
-	return writeControl(filepath.Join(b.dir, "cgroup.procs"), strconv.Itoa(pid))
+	for _, dir := range b.dirs() {
+		if err := writeControl(filepath.Join(dir, "cgroup.procs"), strconv.Itoa(pid)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // remove removes the cgroup, whose processes must be gone.
 func (b *backstop) remove() error {
-	err := os.Remove(b.dir)
-	if os.IsNotExist(err) {
-		return nil
+	var failed error
+	for _, dir := range b.dirs() {
+		if err := os.Remove(dir); err != nil && !os.IsNotExist(err) {
+			failed = errors.Join(failed, err)
+		}
 	}
-	return err
+	return failed
+}
+
+func (b *backstop) dirs() []string {
+	if b.count == "" {
+		return []string{b.dir}
+	}
+	return []string{b.dir, b.count}
 }
 
 func writeControl(file, value string) error {

@@ -18,21 +18,43 @@ const (
 // memoryCgroups gives the places to try, nearest first. Those of version 2 that give their children no limit on memory
 // are left out: a cgroup could be made there, for nothing.
 func memoryCgroups() ([]cgroupPlace, error) {
-	own, err := os.ReadFile("/proc/self/cgroup")
+	own, mounts, err := readCgroups()
 	if err != nil {
 		return nil, err
 	}
-	mounts, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(cgroupPlaces(string(own), string(mounts)), func(place cgroupPlace) bool {
+	return slices.DeleteFunc(cgroupPlaces(own, mounts), func(place cgroupPlace) bool {
 		if place.limit != limitV2 {
 			return false
 		}
 		controllers, err := os.ReadFile(filepath.Join(place.dir, "cgroup.subtree_control"))
 		return err != nil || !slices.Contains(strings.Fields(string(controllers)), "memory")
 	}), nil
+}
+
+// countingCgroup gives our own place in version 1's tree that counts processes.
+func countingCgroup() (string, error) {
+	own, mounts, err := readCgroups()
+	if err != nil {
+		return "", err
+	}
+	for line := range strings.Lines(own) {
+		fields := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		if len(fields) == 3 && slices.Contains(strings.Split(fields[1], ","), "pids") {
+			if top, dir := cgroupDir(mounts, "cgroup", "pids", fields[2]); top != "" {
+				return dir, nil
+			}
+		}
+	}
+	return "", os.ErrNotExist
+}
+
+func readCgroups() (own, mounts string, err error) {
+	cgroups, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return "", "", err
+	}
+	mounted, err := os.ReadFile("/proc/self/mountinfo")
+	return string(cgroups), string(mounted), err
 }
 
 // cgroupPlaces finds them from what /proc/self/cgroup and mountinfo say (cgroups(7)). With version 1 a cgroup may be made

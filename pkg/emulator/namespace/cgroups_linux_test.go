@@ -56,7 +56,7 @@ func TestBackstopSweep(t *testing.T) {
 	if err := stale.create(64 << 20); err != nil {
 		t.Skip("no memory cgroup may be made here: ", err)
 	}
-	b, err := newBackstop(128, 64)
+	b, err := newBackstop(128, 64, false)
 	if err != nil {
 		t.Fatal(err)
 	}

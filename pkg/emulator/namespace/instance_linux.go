@@ -55,7 +55,7 @@ func (i *instance) limit(spec emulator.Spec, logger *slog.Logger) {
 	if spec.MemoryMB <= 0 {
 		return
 	}
-	b, err := newBackstop(spec.MemoryMB, spec.TmpMB)
+	b, err := newBackstop(spec.MemoryMB, spec.TmpMB, spec.Loose)
 	if err == nil {
 		if err = b.add(i.child.PID()); err != nil {
 			_ = b.remove()

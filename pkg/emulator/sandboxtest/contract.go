@@ -26,6 +26,7 @@ func Run(t *testing.T, s Subject) {
 		{"FileSystem", testFileSystem},
 		{"Hidden", testHidden},
 		{"SizedTmp", testSizedTmp},
+		{"Quotas", testQuotas},
 		{"Loose", testLoose},
 		{"EmptyCode", testEmptyCode},
 		{"Network", testNetwork},
@@ -142,6 +143,22 @@ func testSizedTmp(t *testing.T, s Subject) {
 		t.Errorf("filling a /tmp of 16 MB: %+v", got)
 	}
 	equal(t, "the next one", do(t, e, event{Do: "write", Path: "/tmp/x"}), result{})
+}
+
+// A process has 1024 files and the function as many processes, as on Lambda, and what is refused one harms nobody else.
+func testQuotas(t *testing.T, s Subject) {
+	e := start(t, s, nil)
+	got := do(t, e, event{Do: "open"})
+	if got.Size < 1000 || got.Size > 1024 || !strings.Contains(got.Error, "too many open files") {
+		t.Errorf("opening files: %+v", got)
+	}
+	got = do(t, e, event{Do: "fork", Size: 2000})
+	if got.Size < 900 || got.Size > 1100 || !strings.Contains(got.Error, "resource temporarily unavailable") {
+		t.Errorf("starting processes: %+v", got)
+	}
+	equal(t, "the next one", do(t, e, event{Do: "write", Path: "/tmp/x"}), result{})
+	loose := start(t, s, func(o *emulator.Options) { o.Spec.Loose, o.Config.Loose = true, true })
+	equal(t, "loose", do(t, loose, event{Do: "fork", Size: 1200}), result{Size: 1200})
 }
 
 // A function that is run less strictly has a home and a /dev/shm; its code stays as it is.

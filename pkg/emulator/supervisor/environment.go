@@ -131,7 +131,7 @@ func (e *environment) startRuntime() *answer {
 		a := startFailure(request, path, runtimeapi.ErrorInvalidEntry, err)
 		return &a
 	}
-	s.limit(child)
+	s.limitProcesses(child)
 	e.mu.Lock()
 	e.child = child
 	e.mu.Unlock()
@@ -139,18 +139,13 @@ func (e *environment) startRuntime() *answer {
 	return nil
 }
 
-// limit gives a process Lambda's quotas.
-func (s *supervisor) limit(child *process.Child) {
-	if s.config.Loose {
+// limitProcesses gives a child Lambda's quota of processes, where its user is one of its own. Elsewhere user 993 of all
+// sandboxes counts as one, and a cgroup limits each.
+func (s *supervisor) limitProcesses(child *process.Child) {
+	if s.config.Loose || s.config.Facts.Identity != frames.IdentityNamespace {
 		return
 	}
-	limits := map[int]uint64{unix.RLIMIT_NOFILE: openFiles}
-	if s.config.Facts.Identity == frames.IdentityNamespace { // elsewhere user 993 of all sandboxes counts as one, and a cgroup limits each
-		limits[unix.RLIMIT_NPROC] = mostProcesses
-	}
-	for resource, most := range limits {
-		_ = unix.Prlimit(child.PID(), resource, &unix.Rlimit{Cur: most, Max: most}, nil) // it may have ended already
-	}
+	_ = unix.Prlimit(child.PID(), unix.RLIMIT_NPROC, &unix.Rlimit{Cur: mostProcesses, Max: mostProcesses}, nil) // it may have ended already
 }
 
 // watch makes the exit of a part the failure of the environment.

@@ -118,7 +118,7 @@ func (e *environment) startExtensions() *answer {
 			s.logExtension(e, x, "LaunchError", errorExtensionLaunch)
 			return &a
 		}
-		s.limit(child)
+		s.limitProcesses(child)
 		e.mu.Lock()
 		x.child = child
 		e.mu.Unlock()

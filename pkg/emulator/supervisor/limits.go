@@ -22,6 +22,7 @@ const (
 
 	openFiles     = 1024 // file descriptors of a process
 	mostProcesses = 1024 // processes and threads
+	spareThreads  = 8    // of this process, for when no more can be started
 
 	mostStreamed = 200 * 1024 * 1024 // bytes of a streamed response
 	streamBurst  = 6 * 1024 * 1024   // of them, as fast as they come

@@ -19,6 +19,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/serverless/open-runtime/internal/frames"
@@ -71,6 +72,9 @@ func Run(ctx context.Context, o Options) error {
 	if err := s.greet(in); err != nil {
 		return s.fault(err)
 	}
+	if err := s.bound(); err != nil {
+		return s.fault(err)
+	}
 	listener, err := net.Listen("tcp", s.config.Facts.APIAddress)
 	if err != nil {
 		return s.fault(fmt.Errorf("listening for the Runtime API: %w", err))
@@ -120,6 +124,19 @@ func (s *supervisor) greet(in *frames.Reader) error {
 		return fmt.Errorf("the host says %s, versions %v, in place of hello, version %d", f.Type, hello.Versions, frames.Version)
 	}
 	return s.configure(f.Payload)
+}
+
+// bound gives this process, and so its children, Lambda's quota of open files. Only who has CAP_SYS_RESOURCE could give
+// it to a child of another user. And it sees to it that a function that has all the processes there are leaves it threads.
+func (s *supervisor) bound() error {
+	if s.config.Loose {
+		return nil
+	}
+	process.SpareThreads(spareThreads)
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: openFiles, Max: openFiles}); err != nil {
+		return fmt.Errorf("limiting open files: %w", err)
+	}
+	return nil
 }
 
 // configure takes the function's configuration.

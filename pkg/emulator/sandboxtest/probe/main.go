@@ -90,6 +90,10 @@ func handle(payload []byte) any {
 		return stat(e.Path)
 	case "list":
 		return list(e.Path)
+	case "open":
+		return open()
+	case "fork":
+		return fork(e.Size)
 	case "fill":
 		return fill(e.Path, e.Size)
 	case "run":
