@@ -40,6 +40,9 @@ type Options struct {
 // ErrInit says that the cause was told to the Runtime API: there is nothing left to do but to exit.
 var ErrInit = errors.New("init failed")
 
+// spareThreads are there for when no more can be started.
+const spareThreads = 8
+
 // bootstrap is one life of the open runtime.
 type bootstrap struct {
 	options  Options
@@ -80,6 +83,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	registered := b.register(ctx)
 	defer registered.end()
+	go process.SpareThreads(spareThreads) // a handler that starts processes without end gets an answer all the same
 	failed := b.init(ctx)
 	defer b.shutdown() // after the cause was told
 	registered.wait(ctx)

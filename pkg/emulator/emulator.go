@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/serverless/open-runtime/internal/frames"
 )
@@ -28,6 +29,9 @@ type Options struct {
 
 // ErrSandboxEnded says that the sandbox ended before it answered.
 var ErrSandboxEnded = errors.New("the sandbox ended before the invocation was answered")
+
+// lastWords is how long a sandbox whose supervisor says no more has to end by itself.
+const lastWords = time.Second
 
 // An Emulator is one running sandbox and its supervisor. It takes one invocation at a time, or as many as its
 // Config.Concurrency says.
@@ -268,8 +272,11 @@ func (e *Emulator) ended() error {
 	e.mu.Lock()
 	cause := e.cause
 	e.mu.Unlock()
+	patience := time.AfterFunc(lastWords, e.kill) // one that only fell silent; the others tell how they died
+	err := e.instance.Wait()
+	patience.Stop()
 	e.kill()
-	if err := e.instance.Wait(); cause == nil {
+	if cause == nil {
 		cause = err
 	}
 	if cause == nil || errors.Is(cause, context.Canceled) {
