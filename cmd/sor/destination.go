@@ -5,7 +5,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"os"
 	"sync"
 	"time"
@@ -55,9 +54,10 @@ func (f *servedFunction) startQueue(records *destination, retryDelay time.Durati
 	config := f.Config()
 	f.queue = emulator.NewQueue(emulator.AsyncOptions{
 		Begin: f.beginAsync, ARN: config.FunctionARN + ":" + config.FunctionVersion, Version: config.FunctionVersion, RetryDelay: retryDelay,
+		Again: f.tellAgain,
 		Record: func(r emulator.AsyncRecord) {
 			if c := r.RequestContext; !r.Succeeded() {
-				f.warn("%sthe event %s is given up: %s after %d attempts", f.prefix, c.RequestID, c.Condition, c.Attempts)
+				f.warn("%sthe event %s is given up: %s after %s", f.prefix, c.RequestID, c.Condition, attempts(c.Attempts))
 			}
 			if err := records.write(r); err != nil {
 				f.warn("%swriting the record of %s: %v", f.prefix, r.RequestContext.RequestID, err)
@@ -67,22 +67,18 @@ func (f *servedFunction) startQueue(records *destination, retryDelay time.Durati
 	return f.queue
 }
 
-// logger tells on stderr what a server has to say.
-func (w *workspace) logger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(lines{w.ui}, &slog.HandlerOptions{ReplaceAttr: withoutTime}))
-}
-
-func withoutTime(_ []string, a slog.Attr) slog.Attr {
-	if a.Key == slog.TimeKey {
-		return slog.Attr{}
+// tellAgain says that an event is tried again, and when.
+func (f *servedFunction) tellAgain(id string, failed int, result *emulator.Result, err error, wait time.Duration) {
+	if result != nil {
+		f.say("note: %sthe event %s failed with %s, %s of %d: again in %s", f.prefix, id, result.ErrorType, attempts(failed), emulator.AsyncAttempts, wait)
+		return
 	}
-	return a
+	f.say("note: %sthe event %s did not run: %v: again in %s", f.prefix, id, err, wait)
 }
 
-// lines prints what is written to it as lines of the ui.
-type lines struct{ ui *ui }
-
-func (l lines) Write(p []byte) (int, error) {
-	l.ui.raw(p[:max(len(p)-1, 0)])
-	return len(p), nil
+func attempts(n int) string {
+	if n == 1 {
+		return "1 attempt"
+	}
+	return fmt.Sprintf("%d attempts", n)
 }

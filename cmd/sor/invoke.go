@@ -126,7 +126,7 @@ func runInvoke(ctx context.Context, screen *ui, cmd *cobra.Command, o invokeOpti
 	if !o.local {
 		o.endpoint = screen.settings.Endpoint
 	}
-	if err := o.checkPlace(cmd.Flags().Changed("endpoint")); err != nil {
+	if err := o.checkPlace(cmd.Flags()); err != nil {
 		return err
 	}
 	if o.json {

@@ -26,7 +26,7 @@ func (w *workspace) listenOn(ctx context.Context, flag, address string) (net.Lis
 		return nil, err
 	}
 	var lc net.ListenConfig
-	listener, err := lc.Listen(ctx, "tcp", address)
+	listener, err := lc.Listen(ctx, family(address), address)
 	if err != nil {
 		return nil, listenError(flag, address, err)
 	}
@@ -34,6 +34,15 @@ func (w *workspace) listenOn(ctx context.Context, flag, address string) (net.Lis
 		w.warn("%s %s: whoever reaches this machine can invoke the function, with what it may do", flag, address)
 	}
 	return listener, nil
+}
+
+// family is that of an address: one that is spelled out in version 4 of IP means no other.
+func family(address string) string {
+	host, _, _ := net.SplitHostPort(address) // it was completed
+	if ip := net.ParseIP(host); ip != nil && ip.To4() != nil {
+		return "tcp4"
+	}
+	return "tcp"
 }
 
 // listenAddress completes an address. open says that others than this machine reach it.

@@ -60,7 +60,7 @@ there is no sandbox here, 130 invocations were cut off at its end.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.listen, "listen", defaultListen, "HOST:PORT of the Invoke API; port 0 for any")
-	f.IntVar(&o.reserved, "reserved-concurrency", 0, "invocations of a function at once, beyond which it is throttled (default: no limit)")
+	f.IntVar(&o.reserved, "reserved-concurrency", unreserved, "invocations of a function at once, beyond which it is throttled; 0 throttles all (default: no limit)")
 	f.IntVar(&o.concurrency, "concurrency", 0, "invocations at once in one environment (default: one, as Lambda's standard)")
 	f.IntVar(&o.sandboxes, "sandboxes", 0, "of a function at most; more invocations wait (default: what memory and processors allow)")
 	f.IntVar(&o.warm, "warm", 0, "sandboxes of each function that are started ahead")
@@ -81,6 +81,9 @@ there is no sandbox here, 130 invocations were cut off at its end.`,
 	return cmd
 }
 
+// unreserved is the reserved concurrency of a function that has none.
+const unreserved = -1
+
 // watches says whether changes are looked for.
 func (o startOptions) watches() bool { return o.watch && !o.noWatch }
 
@@ -93,7 +96,7 @@ func (o startOptions) check() error {
 		flag  string
 		value int64
 	}{
-		{"reserved-concurrency", int64(o.reserved)}, {"concurrency", int64(o.concurrency)}, {"sandboxes", int64(o.sandboxes)},
+		{"reserved-concurrency", int64(o.reserved - unreserved)}, {"concurrency", int64(o.concurrency)}, {"sandboxes", int64(o.sandboxes)},
 		{"warm", int64(o.warm)}, {"async-retry-delay", int64(o.retryDelay)}, {"idle", int64(o.idle)}, {"grace", int64(o.grace)},
 	} {
 		if one.value < 0 {
@@ -181,7 +184,7 @@ func (s *served) record(o recordOptions) error {
 
 // serve serves until ctx ends, and leaves nothing behind.
 func (s *served) serve(ctx context.Context, listener net.Listener, o startOptions) error {
-	api := invokeapi.Options{Hosts: append(o.hosts, ownHost(listener)...), Origins: o.origins, Logger: s.logger()}
+	api := invokeapi.Options{Hosts: append(o.hosts, ownHost(listener)...), Origins: o.origins, Tell: s.tell}
 	for _, f := range s.functions {
 		api.Functions = append(api.Functions, invokeapi.Served{Function: f, Queue: f.startQueue(s.records, o.retryDelay)})
 	}
@@ -220,6 +223,15 @@ func (s *served) serve(ctx context.Context, listener net.Listener, o startOption
 	watching.Wait()
 	err = errors.Join(err, s.end(ctx, o.grace))
 	return errors.Join(err, <-ended)
+}
+
+// tell says on stderr what went wrong with an invocation that the function's log does not tell of.
+func (s *served) tell(f invokeapi.Function, err error) {
+	prefix := ""
+	if len(s.functions) > 1 {
+		prefix = f.Config().FunctionName + ": "
+	}
+	s.line(s.paint("31", "error: ") + prefix + err.Error())
 }
 
 // ownHost is the address that was asked for, if it was a particular one.

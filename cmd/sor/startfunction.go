@@ -38,6 +38,8 @@ type servedFunction struct {
 	now      *session      // what its sandboxes run
 	updating chan struct{} // closed when what has changed is up to date; nil when nothing has
 
+	throttled sync.Once // the first is told
+
 	laying sync.RWMutex // read while a sandbox's folders are laid out from now, written to let the cache have it back
 }
 
@@ -88,7 +90,10 @@ func (s *served) openFunction(ctx context.Context, flags *pflag.FlagSet, dir str
 	}
 	f := &servedFunction{workspace: s.workspace, name: p.Name, dir: dir, flags: flags, o: o, box: run.box, now: run, recorder: s.recorder}
 	options := emulator.FunctionOptions{
-		Options: run.options, Sandbox: run.box, Reserved: o.reserved, Sandboxes: o.sandboxes, Idle: o.idle,
+		Options: run.options, Sandbox: run.box, Sandboxes: o.sandboxes, Idle: o.idle,
+	}
+	if o.reserved != unreserved {
+		options.Reserved = &o.reserved
 	}
 	switch {
 	case o.attach || o.debug.port > 0: // there is one runtime that is yours, and one port
@@ -140,6 +145,11 @@ func (f *servedFunction) begin(ctx context.Context, told frames.SupervisorInvoke
 	f.recorder.begin(f.name, told, event)
 	inv, err := f.function.Begin(ctx, told, event)
 	f.recorder.follow(f.name, told.ID, inv, err)
+	if errors.Is(err, emulator.ErrThrottled) {
+		f.throttled.Do(func() {
+			f.say("note: %sthrottling: there are more than --reserved-concurrency %d invocations at once, and callers get 429", f.prefix, f.o.reserved)
+		})
+	}
 	if err != nil && !errors.Is(err, emulator.ErrThrottled) && !errors.Is(err, emulator.ErrClosed) && ctx.Err() == nil {
 		f.line(f.paint("31", "error: ") + f.prefix + err.Error())
 	}

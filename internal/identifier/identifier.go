@@ -33,3 +33,34 @@ func Trace(now time.Time) string {
 	rand.Read(random[:]) // never fails: crypto/rand
 	return fmt.Sprintf("Root=1-%08x-%s;Parent=%s;Sampled=0", now.Unix(), hex.EncodeToString(random[:12]), hex.EncodeToString(random[12:]))
 }
+
+// mostTrace bounds a trace header, in bytes. The function gets it as a header, and so do the services that it calls.
+const mostTrace = 1024
+
+// CompleteTrace gives a function's trace header: the caller's with what it lacks of Root, Parent and Sampled, as Lambda
+// completes it, or another one when it has no Root or is too long.
+func CompleteTrace(given string, now time.Time) string {
+	made := strings.Split(Trace(now), ";")
+	if len(given) > mostTrace || !HasRoot(given) {
+		return strings.Join(made, ";")
+	}
+	fields := strings.Split(strings.Trim(given, "; "), ";")
+	for _, name := range []string{"Parent", "Sampled"} {
+		if field(fields, name) == "" {
+			fields = append(fields, name+"="+field(made, name))
+		}
+	}
+	return strings.Join(fields, ";")
+}
+
+// HasRoot says whether a trace header names a trace.
+func HasRoot(header string) bool { return field(strings.Split(header, ";"), "Root") != "" }
+
+func field(fields []string, name string) string {
+	for _, one := range fields {
+		if key, value, _ := strings.Cut(strings.TrimSpace(one), "="); strings.EqualFold(key, name) {
+			return value
+		}
+	}
+	return ""
+}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -25,18 +26,30 @@ type AsyncOptions struct {
 	Attempts   int           // at the most, of an event that the function fails
 	Age        time.Duration // after which an event is given up
 
+	// Again is told of each attempt that is followed by another: how many the function has failed, what the outcome was (a
+	// result, or why there is none), and after which wait it is tried again. It may be nil.
+	Again func(id string, failed int, result *Result, err error, wait time.Duration)
+
 	// Record gets the destination record of each event, when it is done with. It is called by several goroutines at once.
 	Record func(AsyncRecord)
 }
 
+// AsyncAttempts is how often Lambda tries an event that the function fails.
+const AsyncAttempts = 3
+
 // Lambda's own.
 const (
 	asyncRetryDelay = time.Minute
-	asyncAttempts   = 3
 	asyncAge        = 6 * time.Hour
 	systemDelay     = time.Second // before a throttled event is tried again; then twice as long each time
 	systemDelayMost = 5 * time.Minute
 )
+
+// mostQueued is how many events wait at the most: ours, so that a caller without end does not take all memory.
+const mostQueued = 10_000
+
+// ErrQueueFull says that no more events can wait.
+var ErrQueueFull = fmt.Errorf("%d events wait already", mostQueued)
 
 // Conditions of a record. The last is ours: the emulator ended before the event was done with.
 const (
@@ -82,6 +95,7 @@ type Queue struct {
 
 	mu     sync.Mutex
 	closed bool
+	queued int
 }
 
 // NewQueue makes a Queue.
@@ -90,7 +104,7 @@ func NewQueue(o AsyncOptions) *Queue {
 		o.RetryDelay = asyncRetryDelay
 	}
 	if o.Attempts == 0 {
-		o.Attempts = asyncAttempts
+		o.Attempts = AsyncAttempts
 	}
 	if o.Age == 0 {
 		o.Age = asyncAge
@@ -100,14 +114,24 @@ func NewQueue(o AsyncOptions) *Queue {
 	return q
 }
 
-// Send takes an event. It is tried at once, and again as Lambda does it; its request ID stays. It fails with ErrClosed.
+// Send takes an event. It is tried at once, and again as Lambda does it; its request ID stays. It fails with
+// ErrClosed or ErrQueueFull.
 func (q *Queue) Send(told frames.SupervisorInvoke, event []byte) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
 		return ErrClosed
 	}
-	q.work.Go(func() { q.deliver(told, event) })
+	if q.queued == mostQueued {
+		return ErrQueueFull
+	}
+	q.queued++
+	q.work.Go(func() {
+		q.deliver(told, event)
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.queued--
+	})
 	return nil
 }
 
@@ -153,6 +177,9 @@ func (q *Queue) deliver(told frames.SupervisorInvoke, event []byte) {
 		if time.Since(born)+wait > q.options.Age {
 			q.conclude(&record, result, ConditionEventAgeExceeded)
 			return
+		}
+		if q.options.Again != nil && !errors.Is(err, ErrClosed) {
+			q.options.Again(told.ID, record.RequestContext.Attempts, result, err, wait)
 		}
 		if errors.Is(err, ErrClosed) || !q.sleep(wait) {
 			q.conclude(&record, result, ConditionEmulatorEnded)

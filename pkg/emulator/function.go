@@ -18,7 +18,7 @@ type FunctionOptions struct {
 	Options // of each of its sandboxes
 	Sandbox Sandbox
 
-	Reserved  int           // invocations at once, beyond which there is ErrThrottled; 0 for no such limit
+	Reserved  *int          // invocations at once, beyond which there is ErrThrottled, with 0 each one; nil for no such limit
 	Sandboxes int           // at once, beyond which an invocation waits; 0 for DefaultSandboxes
 	Idle      time.Duration // after which a sandbox is ended; 0 for never
 
@@ -55,7 +55,7 @@ type Function struct {
 
 	mu        sync.Mutex
 	options   Options // of the next sandbox
-	reserved  int
+	reserved  *int
 	most      int
 	version   int           // of options: a sandbox of another is brought up to date before it is used
 	members   []*member     // the one used last is the last
@@ -137,7 +137,7 @@ func (f *Function) enter() error {
 	switch {
 	case f.closed:
 		return ErrClosed
-	case f.reserved > 0 && f.under >= f.reserved:
+	case f.reserved != nil && f.under >= *f.reserved:
 		return ErrThrottled
 	}
 	f.under++

@@ -142,7 +142,7 @@ func TestFunctionFills(t *testing.T) {
 
 func TestReservedConcurrency(t *testing.T) {
 	g := newGate()
-	f := function(t, &emulatortest.Sandbox{Work: g.work}, func(o *emulator.FunctionOptions) { o.Reserved = 2 })
+	f := function(t, &emulatortest.Sandbox{Work: g.work}, func(o *emulator.FunctionOptions) { o.Reserved = new(2) })
 	first, second := begin(t, f, "1", "1"), begin(t, f, "2", "2")
 	if _, err := f.Begin(t.Context(), frames.SupervisorInvoke{ID: "3"}, nil); !errors.Is(err, emulator.ErrThrottled) {
 		t.Errorf("got %v", err)
@@ -150,6 +150,14 @@ func TestReservedConcurrency(t *testing.T) {
 	close(g.open)
 	answer(t, first, "1")
 	answer(t, second, "2")
+}
+
+// A reserved concurrency of 0 is how a function is switched off.
+func TestNoConcurrency(t *testing.T) {
+	f := function(t, &emulatortest.Sandbox{}, func(o *emulator.FunctionOptions) { o.Reserved = new(0) })
+	if _, err := f.Begin(t.Context(), frames.SupervisorInvoke{ID: "1"}, nil); !errors.Is(err, emulator.ErrThrottled) {
+		t.Errorf("got %v", err)
+	}
 }
 
 // Where the machine has no more sandboxes, an invocation waits; who gives up waiting has had none.

@@ -62,6 +62,9 @@ func notBegun(err error) *apiError {
 		e.Reason = reasonConcurrent
 		return e
 	}
+	if errors.Is(err, emulator.ErrQueueFull) {
+		return userError(http.StatusTooManyRequests, typeTooMany, "Rate Exceeded: %v", err)
+	}
 	return &apiError{status: http.StatusInternalServerError, name: typeService, Type: "Service", Message: err.Error()}
 }
 

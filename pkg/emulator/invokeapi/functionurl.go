@@ -37,7 +37,7 @@ func (s *server) serveURL(w http.ResponseWriter, r *http.Request, f Served, path
 		w.WriteHeader(http.StatusOK)
 		return
 	}
-	told := frames.SupervisorInvoke{ID: identifier.UUID(), Streamed: true, TraceID: traceHeader(r.Header.Get(headerTraceID), time.Now())}
+	told := frames.SupervisorInvoke{ID: identifier.UUID(), Streamed: true, TraceID: identifier.CompleteTrace(r.Header.Get(headerTraceID), time.Now())}
 	w.Header().Set(headerRequestID, told.ID)
 	w.Header().Set(headerTraceID, told.TraceID)
 	payload, err := urlEvent(w, r, told, path)
@@ -47,19 +47,21 @@ func (s *server) serveURL(w http.ResponseWriter, r *http.Request, f Served, path
 	}
 	ctx := context.WithoutCancel(r.Context()) // a caller that hangs up ends no invocation
 	inv, err := f.Begin(ctx, told, payload)
-	var answer *emulator.Answer
-	if err == nil {
-		answer, err = inv.Answer(ctx)
-	}
-	switch {
-	case errors.Is(err, emulator.ErrThrottled):
+	if errors.Is(err, emulator.ErrThrottled) {
 		urlError(w, http.StatusTooManyRequests, typeTooMany, "Rate Exceeded.")
-	case err != nil:
-		s.logger.Error("invoking by function URL", "function", f.Config().FunctionName, "cause", err)
-		urlError(w, http.StatusInternalServerError, typeService, "Internal Server Error")
-	default:
-		s.answerURL(w, answer, f.CORS)
+		return
 	}
+	if err != nil {
+		urlError(w, http.StatusInternalServerError, typeService, "Internal Server Error")
+		return
+	}
+	answer, err := inv.Answer(ctx)
+	if err != nil {
+		s.tell(f, err)
+		urlError(w, http.StatusInternalServerError, typeService, "Internal Server Error")
+		return
+	}
+	s.answerURL(w, answer, f)
 }
 
 // errEventTooLarge says that a request makes an event of more bytes than Lambda takes: a body that is no text is a third

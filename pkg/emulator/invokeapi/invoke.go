@@ -119,6 +119,7 @@ func (s *server) respond(w http.ResponseWriter, r *http.Request, a *asked) {
 	}
 	answer, err := inv.Answer(ctx)
 	if err != nil {
+		s.tell(a.function, err)
 		notBegun(err).write(w)
 		return
 	}
@@ -127,6 +128,7 @@ func (s *server) respond(w http.ResponseWriter, r *http.Request, a *asked) {
 	if answer.Streaming || a.tail {
 		result, err := inv.Result(ctx)
 		if err != nil {
+			s.tell(a.function, err)
 			notBegun(err).write(w)
 			return
 		}
@@ -135,6 +137,7 @@ func (s *server) respond(w http.ResponseWriter, r *http.Request, a *asked) {
 			w.Header().Set(headerLogResult, base64.StdEncoding.EncodeToString(result.Log))
 		}
 	} else if body, err = io.ReadAll(answer.Body); err != nil {
+		s.tell(a.function, err)
 		notBegun(err).write(w)
 		return
 	}
@@ -170,7 +173,7 @@ func (s *server) read(w http.ResponseWriter, r *http.Request, operation string) 
 	if a.kind == kindEvent && len(a.event) > most {
 		return nil, userError(http.StatusRequestEntityTooLarge, typeTooLargeEvent, "%d byte payload is too large for the Event invocation type (limit %d bytes)", len(a.event), most)
 	}
-	a.told.TraceID = traceHeader(r.Header.Get(headerTraceID), time.Now())
+	a.told.TraceID = identifier.CompleteTrace(r.Header.Get(headerTraceID), time.Now())
 	w.Header().Set(headerTraceID, toldTrace(a.told.TraceID))
 	return a, nil
 }

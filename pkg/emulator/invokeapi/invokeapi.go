@@ -9,7 +9,6 @@ package invokeapi
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"maps"
 	"net"
 	"net/http"
@@ -39,7 +38,9 @@ type Options struct {
 	Functions []Served
 	Hosts     []string // names in the Host header, besides those of this machine's loopback
 	Origins   []string // of web pages that may ask, besides those of this machine
-	Logger    *slog.Logger
+
+	// Tell is told what a caller is not: why an invocation that had begun has no answer, and what was wrong with one that had.
+	Tell func(f Function, err error)
 }
 
 // server is the handler of all routes.
@@ -47,7 +48,7 @@ type server struct {
 	functions map[string]Served
 	only      *Served      // the function, when there is one alone
 	api       http.Handler // of AWS's API
-	logger    *slog.Logger
+	tell      func(Function, error)
 }
 
 // Paths of the API, and where a function's URL is for who can't set a host name.
@@ -60,9 +61,9 @@ const (
 
 // New makes the handler. A function's URL is http://NAME.localhost, with the port; one alone is at every other path too.
 func New(o Options) http.Handler {
-	s := &server{functions: map[string]Served{}, logger: o.Logger}
-	if s.logger == nil {
-		s.logger = slog.New(slog.DiscardHandler)
+	s := &server{functions: map[string]Served{}, tell: o.Tell}
+	if s.tell == nil {
+		s.tell = func(Function, error) {}
 	}
 	for _, f := range o.Functions {
 		s.functions[f.Config().FunctionName] = f

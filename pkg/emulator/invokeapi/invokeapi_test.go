@@ -383,7 +383,7 @@ func TestWhoMayAsk(t *testing.T) {
 }
 
 func TestThrottling(t *testing.T) {
-	d := open(t, func(o *emulator.FunctionOptions, _ *invokeapi.Options) { o.Reserved = 1 })
+	d := open(t, func(o *emulator.FunctionOptions, _ *invokeapi.Options) { o.Reserved = new(1) })
 	d.invoke("1").wants(t, "the first", 200, "1")
 	done := make(chan struct{})
 	go func() {

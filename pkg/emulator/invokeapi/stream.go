@@ -44,6 +44,7 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request) {
 	}
 	answer, err := inv.Answer(ctx)
 	if err != nil {
+		s.tell(a.function, err)
 		notBegun(err).write(w)
 		return
 	}

@@ -32,7 +32,7 @@ func urlError(w http.ResponseWriter, status int, errorType, message string) {
 }
 
 // answerURL sends an answer: a whole one in payload format 2.0, a stream as it comes.
-func (s *server) answerURL(w http.ResponseWriter, answer *emulator.Answer, cors *CORS) {
+func (s *server) answerURL(w http.ResponseWriter, answer *emulator.Answer, f Served) {
 	if answer.ErrorType != "" {
 		urlError(w, http.StatusBadGateway, answer.ErrorType, "Internal Server Error")
 		return
@@ -46,17 +46,17 @@ func (s *server) answerURL(w http.ResponseWriter, answer *emulator.Answer, cors 
 		return
 	}
 	if err != nil {
-		s.logger.Error("the answer is no HTTP response", "cause", err)
+		s.tell(f, fmt.Errorf("reading an answer as an HTTP response: %w", err))
 		urlError(w, http.StatusBadGateway, "InternalServerErrorException", "Internal Server Error")
 		return
 	}
-	setHeaders(w.Header(), response, cors)
+	setHeaders(w.Header(), response, f.CORS)
 	if !answer.Streaming {
 		w.WriteHeader(response.StatusCode)
 		_, _ = io.Copy(w, body) // a caller that hung up needs no answer
 		return
 	}
-	s.sendBody(w, response.StatusCode, body)
+	s.sendBody(w, f, response.StatusCode, body)
 }
 
 // readResponse reads the head of an answer, whose body may be on its way. A stream is the body of a 200, unless its type says
@@ -103,7 +103,7 @@ func setHeaders(h http.Header, response *event.Response, cors *CORS) {
 }
 
 // sendBody sends the body of a stream as it comes.
-func (s *server) sendBody(w http.ResponseWriter, status int, body io.Reader) {
+func (s *server) sendBody(w http.ResponseWriter, f Served, status int, body io.Reader) {
 	w.WriteHeader(status)
 	out := http.NewResponseController(w)
 	_ = out.Flush()
@@ -114,7 +114,7 @@ func (s *server) sendBody(w http.ResponseWriter, status int, body io.Reader) {
 		return out.Flush()
 	})
 	if read != nil {
-		s.logger.Error("the stream ended in the middle", "cause", read)
+		s.tell(f, fmt.Errorf("reading a stream to its end: %w", read))
 	}
 	if read != nil || sent != nil {
 		panic(http.ErrAbortHandler) // the caller must not take it for whole
