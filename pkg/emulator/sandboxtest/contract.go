@@ -288,6 +288,9 @@ func testMemory(t *testing.T, s Subject) {
 	if got.ErrorType == "" {
 		t.Errorf("a function of 256 MB allocated 2 GB: %s", got.Payload)
 	}
+	if got.Report.MaxMemoryUsedMB > 256 || got.Report.MaxMemoryUsedMB < 128 {
+		t.Errorf("it used %d MB", got.Report.MaxMemoryUsedMB)
+	}
 	equal(t, "afterwards", do(t, e, event{Do: "read", Path: "/var/task/data.txt"}), result{Text: "code"})
 }
 

@@ -152,6 +152,7 @@ func (s *supervisor) limitProcesses(child *process.Child) {
 func (e *environment) watch(child *process.Child, told func(id string) answer) {
 	e.watchers.Go(func() {
 		<-child.Exited()
+		e.supervisor.memory.note(child.Exit().MaxRSS)
 		e.fail(told)
 	})
 }
@@ -221,6 +222,7 @@ func (e *environment) awaitInit(ctx context.Context, limit <-chan struct{}) *ans
 	select {
 	case <-e.ready:
 		e.initTook = time.Since(e.started)
+		e.supervisor.memory.peek()
 		e.flush() // what was printed so far belongs to INIT
 		e.reportInit("", "", "")
 		return nil
@@ -237,11 +239,31 @@ func (e *environment) awaitInit(ctx context.Context, limit <-chan struct{}) *ans
 }
 
 func (e *environment) initTimedOut() *answer {
-	a := timedOut(e.requestID(), e.supervisor.options.InitLimit.Milliseconds())
+	limit := e.supervisor.options.InitLimit.Milliseconds()
 	if e.phase == "invoke" {
-		a = timedOut(e.requestID(), e.supervisor.config.TimeoutMs)
+		limit = e.supervisor.config.TimeoutMs
 	}
+	a := timedOut(e.requestID(), limit, e.tellLate()...)
 	return &a
+}
+
+// tellLate logs, as Lambda does, the extensions that INIT waited for, and says what each of them has not done.
+func (e *environment) tellLate() (late []string) {
+	for _, x := range e.all() {
+		e.mu.Lock()
+		at := x.state
+		e.mu.Unlock()
+		switch at {
+		case extensionStarted:
+			late = append(late, "extension "+x.name+" has not registered")
+		case extensionRegistered:
+			late = append(late, "extension "+x.name+" has not asked for its first event")
+		default:
+			continue
+		}
+		e.supervisor.logExtension(e, x, string(at), "")
+	}
+	return late
 }
 
 // afterInitError gives a runtime that posted /init/error the time to exit, as Lambda expects it to.
@@ -298,7 +320,6 @@ func (e *environment) runtimeExit(id string) answer {
 		return *e.initError
 	}
 	exit := e.child.Exit()
-	e.supervisor.memory.note(exit.MaxRSS)
 	text := exit.Reason()
 	if e.oom || exit.Signal == unix.SIGKILL && e.supervisor.memory.nearLimit() {
 		message := fmt.Sprintf("RequestId: %s Error: %s (it used more than its %d MB of memory)", id, text, e.supervisor.config.MemoryMB)

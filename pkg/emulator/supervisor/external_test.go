@@ -198,6 +198,16 @@ func TestShutdownOrder(t *testing.T) {
 	f.log.await(t, "polite told SHUTDOWNFAILURE")
 }
 
+// An extension that INIT waits for in vain is named.
+func TestLateExtension(t *testing.T) {
+	f := script(t, "exec sleep 1000", mute(t, "slow", "exec sleep 1000", 0o755), initLimit(100*time.Millisecond), timeout(300*time.Millisecond))
+	f.log.await(t, "INIT_REPORT")
+	got := f.invoke("1")
+	want := `{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: ` + requestID + ` Error: Task timed out after 0.30 seconds (extension slow has not registered)"}`
+	equal(t, "answer", string(got.Payload), want)
+	equal(t, "Lambda's first line", f.log.platform()[0], "EXTENSION\tName: slow\tState: Started\tEvents: []")
+}
+
 // What goes over the wire: the runtime is started when the extension has registered, and each event has what AWS's page says.
 func TestExtensionOnTheWire(t *testing.T) {
 	f := script(t, "echo up\nexec sleep 1000", mute(t, "probe", "echo api $AWS_LAMBDA_RUNTIME_API\nexec sleep 1000", 0o755))

@@ -226,8 +226,12 @@ func (e *environment) tellFailure(inv *invocation, failed answer) {
 	}
 }
 
-func timedOut(id string, timeoutMs int64) answer {
+// timedOut is Lambda's answer to what took too long. The reasons, if there are any, are ours.
+func timedOut(id string, timeoutMs int64, reasons ...string) answer {
 	message := fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", id, float64(timeoutMs)/1000)
+	if len(reasons) > 0 {
+		message += " (" + strings.Join(reasons, ", ") + ")"
+	}
 	return answer{payload: errorBody(runtimeapi.ErrorTimedOut, message), errorType: runtimeapi.ErrorTimedOut}
 }
 

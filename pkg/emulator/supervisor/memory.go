@@ -70,7 +70,20 @@ func (m *meter) end(alive bool) int {
 	if !alive {
 		m.peak, m.last = 0, time.Time{} // the next environment begins anew
 	}
-	return int((peak + 1<<20 - 1) >> 20)
+	megabytes := int((peak + 1<<20 - 1) >> 20)
+	if m.limit > 0 { // as a cgroup would have it: between two samples there may be more
+		megabytes = min(megabytes, int(m.limit>>20))
+	}
+	return megabytes
+}
+
+// peek takes the highest resident set of any process that there is: what ends before the first sample has been seen then.
+func (m *meter) peek() {
+	var highest int64
+	for _, pid := range sandboxProcesses() {
+		highest = max(highest, highestSet(pid))
+	}
+	m.note(highest)
 }
 
 // nearLimit says whether a kill by the kernel may have been for memory.
@@ -137,11 +150,15 @@ func memoryOf(pid int) (pss, highest int64) {
 	if err != nil {
 		return 0, 0
 	}
+	return kilobytes(rollup, "Pss:"), highestSet(pid)
+}
+
+func highestSet(pid int) int64 {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return 0, 0
+		return 0
 	}
-	return kilobytes(rollup, "Pss:"), kilobytes(status, "VmHWM:")
+	return kilobytes(status, "VmHWM:")
 }
 
 func kilobytes(text []byte, key string) int64 {
