@@ -56,7 +56,7 @@ func mountRoot(in instructions) error {
 // fillRoot makes everything in the new root. proc is mounted while the old root is still there: a user namespace may
 // mount one only while it sees another, whole. The further directories come after /tmp, since they may lie in it.
 func fillRoot(in instructions) error {
-	for _, step := range []func(instructions) error{showSystem, makeDevices, makeVar, placeNames, mountOwn, mountLoose, showBinds} {
+	for _, step := range []func(instructions) error{showSystem, makeEmpty, makeDevices, makeVar, placeNames, mountOwn, mountLoose, showBinds} {
 		if err := step(in); err != nil {
 			return err
 		}
@@ -109,6 +109,17 @@ func showSystem(instructions) error {
 			if err := show(source, target); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// makeEmpty makes the directories that a system has and of which a function has no use: writing there fails as it does on
+// Lambda, because the file system is read-only.
+func makeEmpty(instructions) error {
+	for _, dir := range []string{"/boot", "/home", "/media", "/mnt", "/root", "/run", "/srv", "/sys"} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -114,8 +114,9 @@ func testHidden(t *testing.T, s Subject) {
 			t.Errorf("%s is there", path)
 		}
 	}
-	if got := do(t, e, event{Do: "list", Path: "/home"}); got.Text != "" {
-		t.Errorf("/home has %s", got.Text)
+	equal(t, "/home", do(t, e, event{Do: "list", Path: "/home"}), result{})
+	if got := do(t, e, event{Do: "write", Path: "/home/x"}); !strings.Contains(got.Error, "read-only file system") {
+		t.Errorf("writing to /home: %+v", got)
 	}
 	if got := do(t, e, event{Do: "read", Path: "/etc/shadow"}); got.Error == "" && got.Text != "" {
 		t.Error("/etc/shadow can be read")

@@ -68,3 +68,12 @@ def leave(event, context):
 
 
 not_callable = 42
+
+
+def greedy(event, context):
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+    files = []
+    while True:
+        files.append(open("/dev/null"))
