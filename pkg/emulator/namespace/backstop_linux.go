@@ -105,6 +105,22 @@ func (b *backstop) add(pid int) error {
 	return nil
 }
 
+// killed says whether the kernel has killed for memory here.
+func (b *backstop) killed() bool {
+	for _, name := range []string{"memory.events", "memory.oom_control"} { // of version 2, and of version 1
+		data, err := os.ReadFile(filepath.Join(b.dir, name))
+		if err != nil {
+			continue
+		}
+		for line := range strings.Lines(string(data)) {
+			if count, ok := strings.CutPrefix(strings.TrimSpace(line), "oom_kill "); ok && count != "0" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // remove removes the cgroup, whose processes must be gone.
 func (b *backstop) remove() error {
 	var failed error

@@ -2,6 +2,7 @@ package namespace
 
 import (
 	"os"
+	"os/exec"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -72,5 +73,37 @@ func TestBackstopSweep(t *testing.T) {
 	}
 	if err := b.remove(); err != nil {
 		t.Errorf("removing twice: %v", err)
+	}
+}
+
+// What the kernel ends for memory is known to have been ended for that.
+func TestBackstopKills(t *testing.T) {
+	b, err := newBackstop(1, 0, false)
+	if err != nil {
+		t.Skip("no memory cgroup may be made here: ", err)
+	}
+	if b.killed() {
+		t.Error("nothing has run yet")
+	}
+	cmd := exec.Command("sh", "-c", "read go; exec tail /dev/zero") // which waits for the end of a line
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.add(cmd.Process.Pid); err != nil {
+		t.Fatal(err)
+	}
+	stdin.Close()
+	if err := cmd.Wait(); err == nil || err.Error() != "signal: killed" {
+		t.Errorf("it ended with %v", err)
+	}
+	if !b.killed() {
+		t.Error("nobody knows why it was killed")
+	}
+	if err := removeSoon(b); err != nil {
+		t.Error(err)
 	}
 }

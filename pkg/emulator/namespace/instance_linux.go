@@ -2,6 +2,7 @@ package namespace
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -78,7 +79,9 @@ func (i *instance) supervise(ctx context.Context, stderr *os.File, stop func() b
 	stop()
 	i.stdin.Close()
 	<-i.limited
+	forMemory := false
 	if i.backstop != nil {
+		forMemory = i.backstop.killed()
 		i.err = removeSoon(i.backstop)
 	}
 	exit := i.child.Exit()
@@ -86,6 +89,8 @@ func (i *instance) supervise(ctx context.Context, stderr *os.File, stop func() b
 	case exit.Success():
 	case exit.Signal == syscall.SIGKILL && ctx.Err() != nil: // whoever cancels after a panic still learns of the panic
 		i.err = context.Cause(ctx)
+	case exit.Signal == syscall.SIGKILL && forMemory:
+		i.err = errors.New("the kernel ended all of it for memory: everything in it, /tmp too, had taken more than the cgroup around it may")
 	default:
 		i.err = fmt.Errorf("supervisor: %s", strings.TrimSpace(exit.String()+"\n"+text.String()))
 	}
