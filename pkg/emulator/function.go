@@ -76,6 +76,7 @@ type member struct {
 	version   int
 	free      int // invocations that may begin
 	all       int // of which so many when none is under way
+	used      int // how often; an expiry that was set before is none
 	expiry    *time.Timer
 	ended     chan struct{} // closed when nothing of it is left
 }
@@ -163,7 +164,8 @@ func (f *Function) rest(m *member) {
 	case m.version != f.version:
 		f.refresh(m)
 	case f.idle > 0:
-		m.expiry = time.AfterFunc(f.idle, func() { f.expire(m) })
+		used := m.used
+		m.expiry = time.AfterFunc(f.idle, func() { f.expire(m, used) })
 	}
 }
 
@@ -240,6 +242,7 @@ func (f *Function) take() *member {
 			continue
 		}
 		m.free--
+		m.used++
 		if m.expiry != nil {
 			m.expiry.Stop()
 		}
@@ -277,6 +280,9 @@ func (f *Function) start(ctx context.Context) (*member, error) {
 	f.mu.Unlock()
 	m.all = max(options.Config.Concurrency, 1)
 	m.free = m.all
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(f.life, stop)()
 	if f.place != nil {
 		var err error
 		if m.placement, err = f.place(ctx); err != nil {
@@ -284,9 +290,6 @@ func (f *Function) start(ctx context.Context) (*member, error) {
 		}
 		options.Spec = m.placement.Spec
 	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	defer context.AfterFunc(f.life, stop)()
 	var err error
 	if m.Emulator, err = Start(ctx, f.sandbox, options); err != nil {
 		m.placement.Release()
@@ -349,11 +352,11 @@ func (f *Function) remove(m *member) {
 	}
 }
 
-// expire ends a member that has been idle for long.
-func (f *Function) expire(m *member) {
+// expire ends a member that has been idle for long, unless it was used since.
+func (f *Function) expire(m *member, used int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if m.free == m.all && !f.closed {
+	if m.free == m.all && m.used == used && !f.closed {
 		f.remove(m)
 		f.tell()
 	}
@@ -434,8 +437,7 @@ func (f *Function) Close(ctx context.Context) (cut int) {
 	f.closed = true
 	f.tell()
 	f.mu.Unlock()
-	defer context.AfterFunc(ctx, f.kill)()
-	defer context.AfterFunc(f.life, f.killAll)()
+	defer context.AfterFunc(ctx, f.cutOff)()
 	f.awaitIdle()
 	f.mu.Lock()
 	for _, m := range append([]*member(nil), f.members...) {
@@ -452,13 +454,15 @@ func (f *Function) Close(ctx context.Context) (cut int) {
 	return f.cut
 }
 
-func (f *Function) killAll() {
+// cutOff counts what is under way, and ends it: in the sandboxes that there are, and in those that are only starting.
+func (f *Function) cutOff() {
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	f.cut = f.under
 	for _, m := range f.members {
 		m.kill()
 	}
+	f.mu.Unlock()
+	f.kill()
 }
 
 // awaitIdle waits until no invocation is under way and no sandbox on its way.

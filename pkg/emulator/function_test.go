@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/serverless/open-runtime/internal/frames"
@@ -279,6 +280,52 @@ func TestCloseOfAFunction(t *testing.T) {
 	if <-finished; cut != 1 {
 		t.Errorf("%d invocations were cut off, want 1", cut)
 	}
+}
+
+// What waits for its sandbox to start is cut off too, and counted.
+func TestCloseInColdStart(t *testing.T) {
+	for range 100 {
+		entered := make(chan struct{})
+		f := emulator.NewFunction(emulator.FunctionOptions{Sandbox: &emulatortest.Sandbox{}, Place: func(ctx context.Context) (emulator.Placement, error) {
+			close(entered)
+			<-ctx.Done()
+			return emulator.Placement{}, ctx.Err()
+		}})
+		begun := make(chan error, 1)
+		go func() {
+			_, err := f.Begin(t.Context(), frames.SupervisorInvoke{ID: "1"}, nil)
+			begun <- err
+		}()
+		<-entered
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if cut := f.Close(ctx); cut != 1 {
+			t.Fatalf("%d invocations were cut off, want 1", cut)
+		}
+		if err := <-begun; err == nil {
+			t.Fatal("it has begun")
+		}
+	}
+}
+
+// An idle sandbox that is used again at the last moment is not ended by the timer of the time before.
+func TestIdleJustUsed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const idle = time.Minute
+		s := &emulatortest.Sandbox{Work: emulatortest.Echo}
+		f := emulator.NewFunction(emulator.FunctionOptions{Sandbox: s, Idle: idle})
+		for range 20 {
+			answer(t, begin(t, f, "1", "1"), "1")
+			time.Sleep(idle) // the clock of the test: the timer and the next invocation come at the same moment
+		}
+		synctest.Wait()
+		time.Sleep(idle)
+		synctest.Wait()
+		if f.Sandboxes() != 0 {
+			t.Error("an idle sandbox is still there")
+		}
+		f.Close(t.Context())
+	})
 }
 
 // A new version: in place where a sandbox's folders can be brought up to date, and when nothing is under way in it.

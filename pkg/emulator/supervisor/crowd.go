@@ -100,6 +100,9 @@ func (e *environment) timedOut(inv *invocation) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if inv.state == stateRunning {
+		if len(e.crowd.late) == mostLate { // who never answered until now never will
+			clear(e.crowd.late)
+		}
 		e.crowd.late[inv.id] = true
 	}
 	delete(e.crowd.running, inv.id)

@@ -122,14 +122,16 @@ func (e *environment) startExtensions() *answer {
 		e.mu.Lock()
 		x.child = child
 		e.mu.Unlock()
-		e.watch(child, func(id string) answer { return extensionExit(x, id) })
+		e.watch(child, func(id string) answer { return e.extensionExit(x, id) })
 	}
 	return nil
 }
 
 // extensionExit says how an extension ended: with the error that it reported, else in Lambda's words.
-func extensionExit(x *extension, id string) answer {
+func (e *environment) extensionExit(x *extension, id string) answer {
+	e.mu.Lock()
 	errorType := cmp.Or(x.errorType, errorExtensionCrash)
+	e.mu.Unlock()
 	text := x.child.Exit().Reason()
 	message := "RequestId: " + id + " Error: " + strings.Replace(text, "Runtime exited", "extension "+x.name+" exited", 1)
 	return answer{payload: errorBody(errorType, message), errorType: errorType}

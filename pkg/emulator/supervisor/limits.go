@@ -18,7 +18,8 @@ const (
 	telemetryGrace = 500 * time.Millisecond // for telemetry to be delivered before everything stops
 	traceGrace     = time.Second            // for a record that was begun to be whole
 
-	mostExtensions = 10 // of one environment
+	mostExtensions = 10   // of one environment
+	mostLate       = 1000 // invocations that timed out and are remembered, until they are answered
 
 	openFiles     = 1024 // file descriptors of a process
 	mostProcesses = 1024 // processes and threads
