@@ -50,27 +50,26 @@ func (d *destination) write(record emulator.AsyncRecord) error {
 }
 
 // startQueue makes the function's queue of asynchronous invocations.
-func (f *servedFunction) startQueue(records *destination, retryDelay time.Duration) *emulator.Queue {
+func (f *servedFunction) startQueue(records *destination, o emulator.AsyncOptions) *emulator.Queue {
 	config := f.Config()
-	f.queue = emulator.NewQueue(emulator.AsyncOptions{
-		Begin: f.beginAsync, ARN: config.FunctionARN + ":" + config.FunctionVersion, Version: config.FunctionVersion, RetryDelay: retryDelay,
-		Again: f.tellAgain,
-		Record: func(r emulator.AsyncRecord) {
-			if c := r.RequestContext; !r.Succeeded() {
-				f.warn("%sthe event %s is given up: %s after %s", f.prefix, c.RequestID, c.Condition, attempts(c.Attempts))
-			}
-			if err := records.write(r); err != nil {
-				f.warn("%swriting the record of %s: %v", f.prefix, r.RequestContext.RequestID, err)
-			}
-		},
-	})
+	o.Begin, o.ARN, o.Version = f.beginAsync, config.FunctionARN+":"+config.FunctionVersion, config.FunctionVersion
+	o.Again = f.tellAgain
+	o.Record = func(r emulator.AsyncRecord) {
+		if c := r.RequestContext; !r.Succeeded() {
+			f.warn("%sthe event %s is given up: %s after %s", f.prefix, c.RequestID, c.Condition, attempts(c.Attempts))
+		}
+		if err := records.write(r); err != nil {
+			f.warn("%swriting the record of %s: %v", f.prefix, r.RequestContext.RequestID, err)
+		}
+	}
+	f.queue = emulator.NewQueue(o)
 	return f.queue
 }
 
 // tellAgain says that an event is tried again, and when.
 func (f *servedFunction) tellAgain(id string, failed int, result *emulator.Result, err error, wait time.Duration) {
 	if result != nil {
-		f.say("note: %sthe event %s failed with %s, %s of %d: again in %s", f.prefix, id, result.ErrorType, attempts(failed), emulator.AsyncAttempts, wait)
+		f.say("note: %sthe event %s failed with %s, %s of %d: again in %s", f.prefix, id, result.ErrorType, attempts(failed), f.o.async.Attempts, wait)
 		return
 	}
 	f.say("note: %sthe event %s did not run: %v: again in %s", f.prefix, id, err, wait)

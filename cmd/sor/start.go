@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/serverless/open-runtime/pkg/emulator"
 	"github.com/serverless/open-runtime/pkg/emulator/invokeapi"
 )
 
@@ -29,7 +30,7 @@ type startOptions struct {
 	grace       time.Duration
 	freeze      bool
 	attach      bool
-	retryDelay  time.Duration
+	async       emulator.AsyncOptions
 	destination string
 	hosts       []string
 	origins     []string
@@ -66,7 +67,9 @@ there is no sandbox here, 130 invocations were cut off at its end.`,
 	f.IntVar(&o.warm, "warm", 0, "sandboxes of each function that are started ahead")
 	f.DurationVar(&o.idle, "idle", 10*time.Minute, "after which an idle sandbox ends; 0 for never")
 	f.DurationVar(&o.grace, "grace", 5*time.Second, "for invocations under way when it is told to end")
-	f.DurationVar(&o.retryDelay, "async-retry-delay", 0, "before the second attempt of an asynchronous invocation; twice that before the third (default: Lambda's minutes)")
+	f.DurationVar(&o.async.RetryDelay, "async-retry-delay", 0, "before the second attempt of an asynchronous invocation; twice that before the third (default: Lambda's minutes)")
+	f.IntVar(&o.async.Attempts, "async-attempts", emulator.AsyncAttempts, "of an asynchronous invocation that the function fails, at most")
+	f.DurationVar(&o.async.Age, "async-age", emulator.AsyncAge, "after which an asynchronous invocation is given up")
 	f.StringVar(&o.destination, "destination", "", "file that gets a line of JSON for each asynchronous invocation that is done with")
 	f.StringArrayVar(&o.hosts, "allow-host", nil, "another name by which this machine may be asked; may be repeated")
 	f.StringArrayVar(&o.origins, "allow-origin", nil, "web page that may ask, as https://app.example; may be repeated")
@@ -93,14 +96,15 @@ func (o startOptions) check() error {
 		return fail(exitUsage, "leave one of them out", errors.New("--freeze stops everything between two invocations, and with --concurrency there is no between"))
 	}
 	for _, one := range []struct {
-		flag  string
-		value int64
+		flag         string
+		value, least int64
 	}{
-		{"reserved-concurrency", int64(o.reserved - unreserved)}, {"concurrency", int64(o.concurrency)}, {"sandboxes", int64(o.sandboxes)},
-		{"warm", int64(o.warm)}, {"async-retry-delay", int64(o.retryDelay)}, {"idle", int64(o.idle)}, {"grace", int64(o.grace)},
+		{"reserved-concurrency", int64(o.reserved), unreserved}, {"concurrency", int64(o.concurrency), 0}, {"sandboxes", int64(o.sandboxes), 0},
+		{"warm", int64(o.warm), 0}, {"async-retry-delay", int64(o.async.RetryDelay), 0}, {"async-attempts", int64(o.async.Attempts), 1},
+		{"async-age", int64(o.async.Age), 0}, {"idle", int64(o.idle), 0}, {"grace", int64(o.grace), 0},
 	} {
-		if one.value < 0 {
-			return fail(exitUsage, "", fmt.Errorf("--%s is less than 0", one.flag))
+		if one.value < one.least {
+			return fail(exitUsage, "", fmt.Errorf("--%s is less than %d", one.flag, max(one.least, 0)))
 		}
 	}
 	return nil
@@ -186,7 +190,7 @@ func (s *served) record(o recordOptions) error {
 func (s *served) serve(ctx context.Context, listener net.Listener, o startOptions) error {
 	api := invokeapi.Options{Hosts: append(o.hosts, ownHost(listener)...), Origins: o.origins, Tell: s.tell}
 	for _, f := range s.functions {
-		api.Functions = append(api.Functions, invokeapi.Served{Function: f, Queue: f.startQueue(s.records, o.retryDelay)})
+		api.Functions = append(api.Functions, invokeapi.Served{Function: f, Queue: f.startQueue(s.records, o.async)})
 	}
 	serving, stop := context.WithCancel(ctx)
 	defer stop()

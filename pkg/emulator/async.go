@@ -34,13 +34,16 @@ type AsyncOptions struct {
 	Record func(AsyncRecord)
 }
 
-// AsyncAttempts is how often Lambda tries an event that the function fails.
-const AsyncAttempts = 3
+// Lambda's own, where it is not told otherwise.
+// https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-configuring.html
+const (
+	AsyncAttempts = 3             // of an event that the function fails
+	AsyncAge      = 6 * time.Hour // after which an event is given up
+)
 
 // Lambda's own.
 const (
 	asyncRetryDelay = time.Minute
-	asyncAge        = 6 * time.Hour
 	systemDelay     = time.Second // before a throttled event is tried again; then twice as long each time
 	systemDelayMost = 5 * time.Minute
 )
@@ -107,7 +110,7 @@ func NewQueue(o AsyncOptions) *Queue {
 		o.Attempts = AsyncAttempts
 	}
 	if o.Age == 0 {
-		o.Age = asyncAge
+		o.Age = AsyncAge
 	}
 	q := &Queue{options: o}
 	q.life, q.end = context.WithCancel(context.Background())
