@@ -92,6 +92,7 @@ error, 6 it timed out, 7 the event or the layer is over a limit, 130 interrupted
 	f.BoolVar(&o.trace, "trace", false, "show what each middleware and the handler made of the event")
 	f.BoolVar(&o.json, "json", false, "one JSON object an invocation on stdout: payload, error, logs, report, stages")
 	o.record.flags(cmd)
+	completesBy(cmd, "function", functionsHere)
 	return cmd
 }
 
@@ -102,6 +103,7 @@ func (o *invokeOptions) functionFlags(cmd *cobra.Command) {
 	f.IntVar(&o.memory, "memory", 0, "MB (default: sor.yaml's)")
 	f.BoolVar(&o.awsCredentials, "aws-credentials", false, "pass this shell's AWS credentials to the function")
 	o.debug.flags(cmd)
+	completesBy(cmd, "debug-middleware", middlewaresHere)
 }
 
 // sandboxFlags are those of all commands that start a sandbox.

@@ -205,17 +205,30 @@ func middlewareNames(p *project.Project, opt string) []string {
 func completeMiddleware(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	switch len(args) {
 	case 0:
-		wd, err := os.Getwd()
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		p, err := (&workspace{wd: wd}).loadProject()
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		return middlewareNames(p, ""), cobra.ShellCompDirectiveNoFileComp
+		return middlewaresHere(), cobra.ShellCompDirectiveNoFileComp
 	case 1:
 		return hooks, cobra.ShellCompDirectiveNoFileComp
 	}
 	return nil, cobra.ShellCompDirectiveNoFileComp
+}
+
+// middlewaresHere are the middlewares of this folder's project, and functionsHere the functions of this folder and of those
+// in it: what a shell completes.
+func middlewaresHere() []string {
+	p, err := loadProjectAt(".")
+	if err != nil {
+		return nil
+	}
+	return middlewareNames(p, "")
+}
+
+func functionsHere() []string {
+	var names []string
+	found, _ := filepath.Glob("*/sor.yaml")
+	for _, file := range append([]string{"sor.yaml"}, found...) {
+		if p, err := loadProjectAt(filepath.Dir(file)); err == nil {
+			names = append(names, p.Name)
+		}
+	}
+	return names
 }

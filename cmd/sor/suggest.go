@@ -59,6 +59,13 @@ func completes(cmd *cobra.Command, flag string, words []string) {
 	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 }
 
+// completesBy completes a flag's value with what there is when it is asked for.
+func completesBy(cmd *cobra.Command, flag string, words func() []string) {
+	_ = cmd.RegisterFlagCompletionFunc(flag, func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return words(), cobra.ShellCompDirectiveNoFileComp
+	})
+}
+
 // noArguments refuses words that belong to no flag. A shell that expands * makes some.
 func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
