@@ -84,9 +84,9 @@ func (o *generateOptions) flags(cmd *cobra.Command) {
 	f.IntVar(&o.count, "count", 0, "this many records, each with IDs of its own (default: as many as the event has)")
 	f.BoolVar(&o.now, "now", false, "it happens now, and not at the second of all samples")
 	f.BoolVar(&o.compact, "compact", false, "on one line, for sor invoke --events")
-	f.StringVar(&o.as, "as", "apigateway-v2", "http: the event of "+strings.Join(httpShapes, ", "))
+	f.StringVar(&o.as, "as", "apigateway-v2", "http: the event of "+strings.Join(event.Shapes(), ", "))
 	f.StringArrayVar(&o.headers, "header", nil, "http: a header as 'Name: value'; may be repeated")
-	completes(cmd, "as", httpShapes)
+	completes(cmd, "as", event.Shapes())
 	abouts := map[string]string{
 		"method": "method of a request", "path": "path of a request; for http with its query", "body": "body of a request or message: TEXT, @FILE or - for stdin",
 		"stage": "stage of the API", "resource": "resource of the API, as /users/{id}",

@@ -20,8 +20,6 @@ import (
 	"github.com/serverless/open-runtime/pkg/event"
 )
 
-var httpShapes = []string{"apigateway-v1", "apigateway-v2", "alb", "alb-multi", "function-url"}
-
 const (
 	exampleRequestID = "6f1c0a52-3b7d-4e8f-9a10-5c2d7e6b0001"
 	exampleAddress   = "203.0.113.10" // of those that belong to documentation: RFC 5737
@@ -37,8 +35,8 @@ var exampleHosts = map[string]string{
 
 // request makes an event of a request.
 func (o generateOptions) request(ctx context.Context, cmd *cobra.Command) ([]byte, []event.Novelty, error) {
-	if !slices.Contains(httpShapes, o.as) {
-		return nil, nil, fail(exitUsage, alternatives("values of --as", o.as, httpShapes), fmt.Errorf("--as %s is not possible", o.as))
+	if !slices.Contains(event.Shapes(), o.as) {
+		return nil, nil, fail(exitUsage, alternatives("values of --as", o.as, event.Shapes()), fmt.Errorf("--as %s is not possible", o.as))
 	}
 	if err := o.checkRequestFlags(cmd); err != nil {
 		return nil, nil, err
@@ -65,7 +63,7 @@ func (o generateOptions) request(ctx context.Context, cmd *cobra.Command) ([]byt
 	if r.Method == "" && cmd.Flags().Changed("body") {
 		r.Method = http.MethodPost
 	}
-	data, err := asEvent(r, o.as)
+	data, err := asEvent(r, event.Shape(o.as))
 	if err != nil {
 		return nil, nil, fail(exitUsage, "", err)
 	}
@@ -89,19 +87,15 @@ func (o generateOptions) checkRequestFlags(cmd *cobra.Command) error {
 	return nil
 }
 
-func asEvent(r event.Request, shape string) ([]byte, error) {
+func asEvent(r event.Request, shape event.Shape) ([]byte, error) {
 	switch shape {
-	case "apigateway-v1", "apigateway-v2":
+	case event.ShapeAPIGateway1, event.ShapeAPIGateway2:
 		r.APIID = exampleAPI
-		if shape == "apigateway-v1" {
-			return r.APIGateway1()
-		}
-		return r.APIGateway2()
-	case "alb", "alb-multi":
-		return r.ALB(shape == "alb-multi")
+	case event.ShapeFunctionURL:
+		r.AccountID = "" // one that anybody may call knows none
+		r = r.Forwarded()
 	}
-	r.AccountID = "" // a function URL that anybody may call knows none
-	return r.Forwarded().FunctionURL()
+	return shape.Event(r)
 }
 
 // splitTarget gives path and query as a client sends them: what may not stand in a URL is percent-encoded.

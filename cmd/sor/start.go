@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,6 +19,7 @@ import (
 
 	"github.com/serverless/open-runtime/pkg/emulator"
 	"github.com/serverless/open-runtime/pkg/emulator/invokeapi"
+	"github.com/serverless/open-runtime/pkg/event"
 )
 
 type startOptions struct {
@@ -34,6 +37,7 @@ type startOptions struct {
 	destination string
 	hosts       []string
 	origins     []string
+	urlAs       string
 	watch       bool
 	noWatch     bool
 	chaos       chaosOptions
@@ -73,6 +77,8 @@ there is no sandbox here, 130 invocations were cut off at its end.`,
 	f.StringVar(&o.destination, "destination", "", "file that gets a line of JSON for each asynchronous invocation that is done with")
 	f.StringArrayVar(&o.hosts, "allow-host", nil, "another name by which this machine may be asked; may be repeated")
 	f.StringArrayVar(&o.origins, "allow-origin", nil, "web page that may ask, as https://app.example; may be repeated")
+	f.StringVar(&o.urlAs, "url-as", string(event.ShapeFunctionURL), "what a function's URL is like: "+strings.Join(event.Shapes(), ", "))
+	completes(cmd, "url-as", event.Shapes())
 	f.BoolVar(&o.attach, "attach", false, "start no runtime: you do, in a debugger say; no time limit passes, and an event is delivered again")
 	f.BoolVar(&o.freeze, "freeze", false, "stop every process of a sandbox between two invocations, as Lambda does")
 	f.BoolVar(&o.watch, "watch", true, "bring sandboxes up to date when code, middlewares, layers or sor.yaml change")
@@ -94,6 +100,9 @@ func (o startOptions) watches() bool { return o.watch && !o.noWatch }
 func (o startOptions) check() error {
 	if o.freeze && o.concurrency > 1 {
 		return fail(exitUsage, "leave one of them out", errors.New("--freeze stops everything between two invocations, and with --concurrency there is no between"))
+	}
+	if !slices.Contains(event.Shapes(), o.urlAs) {
+		return fail(exitUsage, alternatives("values of --url-as", o.urlAs, event.Shapes()), fmt.Errorf("--url-as %s is not possible", o.urlAs))
 	}
 	for _, one := range []struct {
 		flag         string
@@ -190,7 +199,7 @@ func (s *served) record(o recordOptions) error {
 func (s *served) serve(ctx context.Context, listener net.Listener, o startOptions) error {
 	api := invokeapi.Options{Hosts: append(o.hosts, ownHost(listener)...), Origins: o.origins, Tell: s.tell}
 	for _, f := range s.functions {
-		api.Functions = append(api.Functions, invokeapi.Served{Function: f, Queue: f.startQueue(s.records, o.async)})
+		api.Functions = append(api.Functions, invokeapi.Served{Function: f, Queue: f.startQueue(s.records, o.async), Shape: event.Shape(o.urlAs)})
 	}
 	serving, stop := context.WithCancel(ctx)
 	defer stop()

@@ -37,10 +37,10 @@ func (s *server) serveURL(w http.ResponseWriter, r *http.Request, f Served, path
 		w.WriteHeader(http.StatusOK)
 		return
 	}
-	told := frames.SupervisorInvoke{ID: identifier.UUID(), Streamed: true, TraceID: identifier.CompleteTrace(r.Header.Get(headerTraceID), time.Now())}
+	told := frames.SupervisorInvoke{ID: identifier.UUID(), Streamed: f.streams(), TraceID: identifier.CompleteTrace(r.Header.Get(headerTraceID), time.Now())}
 	w.Header().Set(headerRequestID, told.ID)
 	w.Header().Set(headerTraceID, told.TraceID)
-	payload, err := urlEvent(w, r, told, path)
+	payload, err := urlEvent(w, r, told, path, f.Shape)
 	if err != nil {
 		urlRefuse(w, err)
 		return
@@ -52,24 +52,27 @@ func (s *server) serveURL(w http.ResponseWriter, r *http.Request, f Served, path
 		return
 	}
 	if err != nil {
-		urlError(w, http.StatusInternalServerError, typeService, "Internal Server Error")
+		f.urlFailed(w, http.StatusInternalServerError, typeService)
 		return
 	}
 	answer, err := inv.Answer(ctx)
 	if err != nil {
 		s.tell(f, err)
-		urlError(w, http.StatusInternalServerError, typeService, "Internal Server Error")
+		f.urlFailed(w, http.StatusInternalServerError, typeService)
 		return
 	}
 	s.answerURL(w, answer, f)
 }
+
+// streams says whether responses may come in pieces: through a function URL alone.
+func (f Served) streams() bool { return f.Shape == "" || f.Shape == event.ShapeFunctionURL }
 
 // errEventTooLarge says that a request makes an event of more bytes than Lambda takes: a body that is no text is a third
 // larger in it.
 var errEventTooLarge = fmt.Errorf("the event is larger than %d bytes", runtimeapi.MaxEvent)
 
 // urlEvent makes the event of a request, with the headers that Lambda adds.
-func urlEvent(w http.ResponseWriter, r *http.Request, told frames.SupervisorInvoke, path string) ([]byte, error) {
+func urlEvent(w http.ResponseWriter, r *http.Request, told frames.SupervisorInvoke, path string, shape event.Shape) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, runtimeapi.MaxEvent))
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
 		return nil, errEventTooLarge
@@ -80,15 +83,15 @@ func urlEvent(w http.ResponseWriter, r *http.Request, told frames.SupervisorInvo
 	address, _, _ := net.SplitHostPort(r.RemoteAddr)
 	headers := r.Header.Clone()
 	headers.Set(headerTraceID, told.TraceID)
-	headers.Add("X-Forwarded-For", address)
-	headers.Set("X-Forwarded-Proto", "http")
-	if local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok {
+	if local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok && (shape == "" || shape == event.ShapeFunctionURL) { // the others add theirs
+		headers.Add("X-Forwarded-For", address)
+		headers.Set("X-Forwarded-Proto", "http")
 		headers.Set("X-Forwarded-Port", strconv.Itoa(local.Port))
 	}
-	payload, err := event.Request{
+	payload, err := shape.Event(event.Request{
 		Method: r.Method, RawPath: path, RawQuery: r.URL.RawQuery, Header: headers, Body: body, Host: r.Host,
 		SourceIP: address, Protocol: r.Proto, RequestID: told.ID, Time: time.Now(),
-	}.FunctionURL()
+	})
 	if err == nil && len(payload) > runtimeapi.MaxEvent {
 		err = errEventTooLarge
 	}

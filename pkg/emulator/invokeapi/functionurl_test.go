@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/serverless/open-runtime/pkg/emulator"
 	"github.com/serverless/open-runtime/pkg/emulator/emulatortest"
 	"github.com/serverless/open-runtime/pkg/emulator/invokeapi"
+	"github.com/serverless/open-runtime/pkg/event"
 )
 
 // answering has the function say the same to every event.
@@ -100,6 +102,55 @@ func TestAnswersByURL(t *testing.T) {
 	} {
 		d := open(t, answering(func(b *emulatortest.Box, inv frames.SupervisorInvoke, _ []byte) { test.say(b, inv.ID) }))
 		d.ask("GET", "/", "").wants(t, name, test.status, test.body, test.headers...)
+	}
+}
+
+// A function's URL may stand for an API or a load balancer: with its event, with what it takes for an answer, and with what it
+// says of a function that fails.
+func TestURLAsAnotherService(t *testing.T) {
+	const (
+		answer  = `{"statusCode":201,"headers":{"X-A":"b"},"multiValueHeaders":{"X-A":["c","d"]},"body":"hi"}`
+		html502 = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n"
+	)
+	for shape, want := range map[event.Shape]struct {
+		sign, value string // in the event
+		header      []string
+		status      int // of one that failed
+		body        string
+		plain       int // of an answer that is no object
+	}{
+		event.ShapeAPIGateway1: {`"resource":"/{proxy+}"`, "/a%20b", []string{"c", "d", "b"}, 502, `{"message": "Internal server error"}`, 502},
+		event.ShapeAPIGateway2: {`"version":"2.0"`, "/a b", []string{"c", "d"}, 500, `{"message":"Internal Server Error"}`, 200},
+		event.ShapeALB:         {`"elb":{`, "/a%20b", []string{"b"}, 502, html502, 502},
+		event.ShapeALBMulti:    {`"multiValueHeaders":{`, "/a%20b", []string{"c", "d"}, 502, html502, 502},
+		event.ShapeFunctionURL: {`"routeKey":"$default"`, "/a%20b", []string{"c", "d"}, 502, `{"Message":"Internal Server Error"}`, 200},
+	} {
+		var asked string
+		says := `{"type":"result"}`
+		d := open(t, answering(func(b *emulatortest.Box, inv frames.SupervisorInvoke, event []byte) {
+			asked = string(event)
+			head := frames.SupervisorAnswer{Type: frames.TypeResult, ID: inv.ID}
+			if says == "fail" {
+				head.Type, head.ErrorType = frames.TypeError, "Oops"
+			}
+			b.Say(head, []byte(says))
+		}), func(_ *emulator.FunctionOptions, o *invokeapi.Options) {
+			o.Functions = []invokeapi.Served{{Shape: shape}}
+		})
+		says = answer
+		got := d.ask("GET", "/a%20b?x=1", "")
+		if !strings.Contains(asked, want.sign) || !strings.Contains(asked, `"`+want.value+`"`) {
+			t.Errorf("%s: the event is %s", shape, asked)
+		}
+		if got.status != 201 || got.body != "hi" || !slices.Equal(got.header.Values("X-A"), want.header) {
+			t.Errorf("%s: %+v", shape, got)
+		}
+		says = "fail"
+		d.ask("GET", "/", "").wants(t, string(shape)+": an error", want.status, want.body)
+		says = `"text"`
+		if got := d.ask("GET", "/", ""); got.status != want.plain {
+			t.Errorf("%s: an answer that is no object: %+v", shape, got)
+		}
 	}
 }
 

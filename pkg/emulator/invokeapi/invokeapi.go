@@ -18,6 +18,7 @@ import (
 
 	"github.com/serverless/open-runtime/internal/frames"
 	"github.com/serverless/open-runtime/pkg/emulator"
+	"github.com/serverless/open-runtime/pkg/event"
 )
 
 // A Function is what is invoked: one sandbox, or a pool of them.
@@ -30,7 +31,8 @@ type Function interface {
 type Served struct {
 	Function
 	Queue *emulator.Queue
-	CORS  *CORS // of its URL; nil leaves it to the function
+	CORS  *CORS       // of its URL; nil leaves it to the function
+	Shape event.Shape // of what its URL makes of requests and answers: that of a function URL, or of another service; may be empty
 }
 
 // Options say what is served, and to whom.

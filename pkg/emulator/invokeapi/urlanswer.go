@@ -1,6 +1,6 @@
 package invokeapi
 
-// What comes back through a function URL: a whole answer in payload format 2.0, or a stream.
+// What comes back through a function URL, or what stands in its place: a whole answer, or a stream.
 // https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-response-payload
 
 import (
@@ -31,23 +31,35 @@ func urlError(w http.ResponseWriter, status int, errorType, message string) {
 	_, _ = w.Write(body)
 }
 
-// answerURL sends an answer: a whole one in payload format 2.0, a stream as it comes.
-func (s *server) answerURL(w http.ResponseWriter, answer *emulator.Answer, f Served) {
-	if answer.ErrorType != "" {
-		urlError(w, http.StatusBadGateway, answer.ErrorType, "Internal Server Error")
+// urlFailed is what the service says of a function that failed.
+func (f Served) urlFailed(w http.ResponseWriter, status int, errorType string) {
+	response := f.Shape.Failed()
+	if response == nil {
+		urlError(w, status, errorType, "Internal Server Error")
 		return
 	}
-	response, body, err := readResponse(answer)
+	setHeaders(w.Header(), response, f.CORS)
+	w.WriteHeader(response.StatusCode)
+	_, _ = w.Write(response.Body)
+}
+
+// answerURL sends an answer: a whole one in the shape's format, a stream as it comes.
+func (s *server) answerURL(w http.ResponseWriter, answer *emulator.Answer, f Served) {
+	if answer.ErrorType != "" {
+		f.urlFailed(w, http.StatusBadGateway, answer.ErrorType)
+		return
+	}
+	response, body, err := readResponse(answer, f.Shape)
 	if err == nil && response.StatusCode < http.StatusOK {
 		err = fmt.Errorf("statusCode is %d; a number from 200 to 599 is needed", response.StatusCode)
 	}
 	if broken, ok := errors.AsType[*emulator.StreamError](err); ok {
-		urlError(w, http.StatusBadGateway, broken.Type, "Internal Server Error")
+		f.urlFailed(w, http.StatusBadGateway, broken.Type)
 		return
 	}
 	if err != nil {
 		s.tell(f, fmt.Errorf("reading an answer as an HTTP response: %w", err))
-		urlError(w, http.StatusBadGateway, "InternalServerErrorException", "Internal Server Error")
+		f.urlFailed(w, http.StatusBadGateway, "InternalServerErrorException")
 		return
 	}
 	setHeaders(w.Header(), response, f.CORS)
@@ -61,14 +73,14 @@ func (s *server) answerURL(w http.ResponseWriter, answer *emulator.Answer, f Ser
 
 // readResponse reads the head of an answer, whose body may be on its way. A stream is the body of a 200, unless its type says
 // that it begins with a prelude.
-func readResponse(answer *emulator.Answer) (*event.Response, io.Reader, error) {
+func readResponse(answer *emulator.Answer, shape event.Shape) (*event.Response, io.Reader, error) {
 	switch {
 	case !answer.Streaming:
 		payload, err := io.ReadAll(answer.Body)
 		if err != nil {
 			return nil, nil, err
 		}
-		response, err := event.ParseResponse2(payload)
+		response, err := shape.ParseResponse(payload)
 		if err != nil {
 			return nil, nil, err
 		}
