@@ -273,6 +273,13 @@ func (s *served) warm(ctx context.Context, n int) error {
 
 // end lets what is under way finish for the grace and ends everything else.
 func (s *served) end(ctx context.Context, grace time.Duration) error {
+	under := 0
+	for _, f := range s.functions {
+		under += f.function.Under()
+	}
+	if under > 0 {
+		s.say("ending: invocations under way: %d; they have %s (--grace), or until you ask again", under, grace)
+	}
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
 	var closing sync.WaitGroup

@@ -430,6 +430,13 @@ func (f *Function) Sandboxes() int {
 	return len(f.members)
 }
 
+// Under is how many invocations are under way.
+func (f *Function) Under() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.under
+}
+
 // Close takes no more invocations, waits for those under way until ctx ends, which ends them, and ends every sandbox as at
 // a spindown. Nothing is left when it returns how many invocations it cut off.
 func (f *Function) Close(ctx context.Context) (cut int) {
