@@ -34,9 +34,10 @@ func urlError(w http.ResponseWriter, status int, errorType, message string) {
 // urlFailed is what the service says of a function that failed.
 func (f Served) urlFailed(w http.ResponseWriter, status int, errorType string) {
 	response := f.Shape.Failed()
-	if response == nil {
-		urlError(w, status, errorType, "Internal Server Error")
-		return
+	if response == nil { // the text is no JSON, whatever its type says: so it is on AWS
+		response = &event.Response{StatusCode: status, Body: []byte("Internal Server Error"), Header: http.Header{
+			"Content-Type": {"application/json"}, http.CanonicalHeaderKey(headerErrorType): {errorType},
+		}}
 	}
 	setHeaders(w.Header(), response, f.CORS)
 	w.WriteHeader(response.StatusCode)
