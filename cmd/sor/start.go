@@ -199,7 +199,10 @@ func (s *served) record(o recordOptions) error {
 func (s *served) serve(ctx context.Context, listener net.Listener, o startOptions) error {
 	api := invokeapi.Options{Hosts: append(o.hosts, ownHost(listener)...), Origins: o.origins, Tell: s.tell}
 	for _, f := range s.functions {
-		api.Functions = append(api.Functions, invokeapi.Served{Function: f, Queue: f.startQueue(s.records, o.async), Shape: event.Shape(o.urlAs)})
+		p := f.session().project
+		api.Functions = append(api.Functions, invokeapi.Served{
+			Function: f, Queue: f.startQueue(s.records, o.async), Shape: event.Shape(o.urlAs), Runtime: p.Target, Architecture: p.Architecture,
+		})
 	}
 	serving, stop := context.WithCancel(ctx)
 	defer stop()

@@ -130,15 +130,10 @@ var cliError = regexp.MustCompile(`An error occurred \((\w+)\) when calling the 
 // callCLI is AWS's command line, version 1 or 2. It does not say the status of an error.
 func callCLI(t *testing.T, a ask, _ func(string)) answer {
 	t.Helper()
-	aws, err := exec.LookPath("aws")
-	if err != nil {
-		t.Skip("there is no aws on this machine: Debian's package is awscli")
-	}
 	dir := t.TempDir()
 	event, payload := filepath.Join(dir, "event"), filepath.Join(dir, "payload")
 	place(t, event, a.Payload, 0o644)
-	args := []string{"lambda", "invoke", "--endpoint-url", a.Endpoint, "--region", "us-east-1", "--output", "json",
-		"--function-name", a.Function, "--payload", "fileb://" + event}
+	args := []string{"invoke", "--function-name", a.Function, "--payload", "fileb://" + event}
 	for _, option := range [][2]string{
 		{"--invocation-type", a.Type}, {"--qualifier", a.Qualifier}, {"--client-context", a.ClientContext}, {"--tenant-id", a.Tenant},
 	} {
@@ -149,8 +144,7 @@ func callCLI(t *testing.T, a ask, _ func(string)) answer {
 	if a.Tail {
 		args = append(args, "--log-type", "Tail")
 	}
-	cmd := exec.Command(aws, append(args, payload)...)
-	cmd.Env = append(plainEnviron(), "AWS_ACCESS_KEY_ID=AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY=secret", "AWS_MAX_ATTEMPTS=1", "AWS_PAGER=")
+	cmd := awsLambda(t, a.Endpoint, append(args, payload)...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -175,6 +169,18 @@ func callCLI(t *testing.T, a ask, _ func(string)) answer {
 		Status: heard.StatusCode, FunctionError: heard.FunctionError, Version: heard.ExecutedVersion, Payload: content,
 		Log: decode(t, heard.LogResult),
 	}
+}
+
+// awsLambda is a command of `aws lambda`.
+func awsLambda(t *testing.T, endpoint string, args ...string) *exec.Cmd {
+	t.Helper()
+	aws, err := exec.LookPath("aws")
+	if err != nil {
+		t.Skip("there is no aws on this machine: Debian's package is awscli")
+	}
+	cmd := exec.Command(aws, append([]string{"lambda", "--endpoint-url", endpoint, "--region", "us-east-1", "--output", "json"}, args...)...)
+	cmd.Env = append(plainEnviron(), "AWS_ACCESS_KEY_ID=AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY=secret", "AWS_MAX_ATTEMPTS=1", "AWS_PAGER=")
+	return cmd
 }
 
 func decode(t *testing.T, log string) string {

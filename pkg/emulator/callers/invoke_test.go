@@ -89,6 +89,27 @@ func TestInvoke(t *testing.T) {
 	})
 }
 
+// AWS's command line finds the function, and need not wait for it to be active.
+func TestDescribed(t *testing.T) {
+	s := start(t, nil, project{name: "function", program: "./testdata/function", settings: "memory: 512\n"})
+	for _, one := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"wait", "function-active-v2", "--function-name", "function"}, ``},
+		{[]string{"list-functions", "--query", "Functions[].[FunctionName,MemorySize]"}, `["function",512]`},
+		{[]string{"get-function", "--function-name", "function", "--query", "[[Configuration.State,Configuration.Timeout]]"}, `["Active",3]`},
+	} {
+		cmd := awsLambda(t, s.url, one.args...)
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		out, err := cmd.Output()
+		if text := strings.Join(strings.Fields(string(out)), ""); err != nil || one.want != "" && text != "["+one.want+"]" {
+			t.Errorf("%v: %s, %v\n%s", one.args, text, err, stderr.Bytes())
+		}
+	}
+}
+
 // A tenant is told to the function. Older callers do not know the word.
 func TestTenant(t *testing.T) {
 	s := start(t, nil, project{name: "function", program: "./testdata/function", settings: "memory: 512\n"})

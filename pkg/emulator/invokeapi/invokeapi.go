@@ -30,8 +30,10 @@ type Function interface {
 // A Served function has a name, and a queue for its asynchronous invocations.
 type Served struct {
 	Function
-	Queue *emulator.Queue
-	CORS  *CORS       // of its URL; nil leaves it to the function
+	Queue                 *emulator.Queue
+	CORS                  *CORS  // of its URL; nil leaves it to the function
+	Runtime, Architecture string // as GOARCH has it; what GetFunction tells; may be empty
+
 	Shape event.Shape // of what its URL makes of requests and answers: that of a function URL, or of another service; may be empty
 }
 
@@ -55,6 +57,8 @@ type server struct {
 
 // Paths of the API, and where a function's URL is for who can't set a host name.
 const (
+	pathFunctions   = "/2015-03-31/functions"
+	pathFunction    = "/2015-03-31/functions/{name}"
 	pathInvoke      = "/2015-03-31/functions/{name}/invocations"
 	pathInvokeAsync = "/2014-11-13/functions/{name}/invoke-async"
 	pathStream      = "/2021-11-15/functions/{name}/response-streaming-invocations"
@@ -78,6 +82,10 @@ func New(o Options) http.Handler {
 	mux.HandleFunc("POST "+pathInvokeAsync, s.invokeAsync)
 	mux.HandleFunc("POST "+pathInvokeAsync+"/{$}", s.invokeAsync)
 	mux.HandleFunc("POST "+pathStream, s.stream)
+	mux.HandleFunc("GET "+pathFunctions, s.listFunctions)
+	mux.HandleFunc("GET "+pathFunctions+"/{$}", s.listFunctions)
+	mux.HandleFunc("GET "+pathFunction, s.getFunction)
+	mux.HandleFunc("GET "+pathFunction+"/configuration", s.getConfiguration)
 	mux.HandleFunc("/", unknown)
 	s.api = apiCORS.around(mux)
 	return local(readOut(s), o)

@@ -430,3 +430,25 @@ func TestEvent(t *testing.T) {
 		}
 	}
 }
+
+// Who looks before it invokes finds each function, active.
+func TestDescribes(t *testing.T) {
+	d := open(t, func(fo *emulator.FunctionOptions, o *invokeapi.Options) {
+		fo.Config.Handler, fo.Config.MemoryMB, fo.Config.TimeoutMs, fo.Config.Environment = "app.handle", 128, 3000, map[string]string{"A": "b"}
+		o.Functions = []invokeapi.Served{{Runtime: "nodejs24.x", Architecture: "amd64"}}
+	})
+	const described = `{"FunctionName":"hello","FunctionArn":"` + arn + `","Runtime":"nodejs24.x","Handler":"app.handle","Timeout":3,"MemorySize":128,` +
+		`"Version":"$LATEST","PackageType":"Zip","Architectures":["x86_64"],"Environment":{"Variables":{"A":"b"}},"State":"Active","LastUpdateStatus":"Successful"}`
+	for path, want := range map[string]string{
+		"/2015-03-31/functions":                          `{"Functions":[` + described + `]}`,
+		"/2015-03-31/functions/":                         `{"Functions":[` + described + `]}`,
+		"/2015-03-31/functions/hello":                    `{"Configuration":` + described + `,"Code":{}}`,
+		"/2015-03-31/functions/hello:prod/configuration": described,
+		"/2015-03-31/functions/function/configuration":   described,
+	} {
+		d.ask("GET", path, "").wants(t, path, 200, want, "Content-Type", "application/json")
+	}
+	if got := d.ask("GET", "/2015-03-31/functions/$/configuration", ""); got.status != 400 {
+		t.Errorf("no name: %+v", got)
+	}
+}
