@@ -90,6 +90,15 @@ func (t *Tree) AddDir(prefix, hostDir string, excludes ...string) error {
 	})
 }
 
+// AddEntry adds a file or a link of this machine. A link stays one.
+func (t *Tree) AddEntry(name, place string) error {
+	info, err := os.Lstat(place)
+	if err != nil {
+		return fmt.Errorf("adding %s: %w", name, err)
+	}
+	return t.addEntry(name, place, fs.FileInfoToDirEntry(info))
+}
+
 // addEntry adds what a walk found.
 func (t *Tree) addEntry(name, place string, d fs.DirEntry) error {
 	info, err := d.Info()
