@@ -301,12 +301,36 @@ func benchWatch(b *testing.B, interpreter, file, source string, bare ...string) 
 	if err := namespace.Available(); err != nil {
 		b.Skip("no namespace sandbox can be had here: ", err)
 	}
+	edit := benchEdit(b, interpreter, file, source, 0)
+	paired.Compare(b, edit, func(b *testing.B) { benchOutput(b, exec.Command(path, bare...)) })
+}
+
+// BenchmarkWatchLarge: from an edit of the handler to its answer with 10,000 files beside it, against the same with none:
+// what an edit costs is to follow from the edit.
+func BenchmarkWatchLarge(b *testing.B) {
+	if _, err := exec.LookPath("node"); err != nil {
+		b.Skip("no node on this machine")
+	}
+	if err := namespace.Available(); err != nil {
+		b.Skip("no namespace sandbox can be had here: ", err)
+	}
+	const source = "exports.hello = async () => %d\n"
+	paired.Compare(b, benchEdit(b, "node", "handler.js", source, 10_000), benchEdit(b, "node", "handler.js", source, 0))
+}
+
+// benchEdit starts sor start in a project with so many files beside its handler, and gives one edit of that, up to its answer.
+func benchEdit(b *testing.B, interpreter, file, source string, beside int) func(b *testing.B) {
+	b.Helper()
 	dir := b.TempDir()
 	code := filepath.Join(dir, "function", file)
-	benchFiles(b, dir, map[string]string{
+	files := map[string]string{
 		"sor.yaml":         "name: hello\nruntime: " + strings.TrimRight(interpreter, "3") + "\nhandler: handler.hello\n",
 		"function/" + file: fmt.Sprintf(source, 0),
-	})
+	}
+	for i := range beside {
+		files[fmt.Sprintf("function/node_modules/package%d/lib/%d.js", i/20, i%20)] = fmt.Sprintf("module.exports = %d\n", i)
+	}
+	benchFiles(b, dir, files)
 	url := benchStart(b, dir)
 	answer := func() string {
 		response, err := http.Post(url+"/2015-03-31/functions/hello/invocations", "application/json", strings.NewReader("{}"))
@@ -321,7 +345,7 @@ func benchWatch(b *testing.B, interpreter, file, source string, bare ...string) 
 		return string(text)
 	}
 	version := 0
-	paired.Compare(b, func(b *testing.B) {
+	return func(b *testing.B) {
 		version++
 		if err := os.WriteFile(code, fmt.Appendf(nil, source, version), 0o644); err != nil {
 			b.Fatal(err)
@@ -332,7 +356,7 @@ func benchWatch(b *testing.B, interpreter, file, source string, bare ...string) 
 				b.Fatalf("the answer stays %s", got)
 			}
 		}
-	}, func(b *testing.B) { benchOutput(b, exec.Command(path, bare...)) })
+	}
 }
 
 // benchStart starts sor start in a project and gives its URL.

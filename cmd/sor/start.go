@@ -292,6 +292,11 @@ func (s *served) end(ctx context.Context, grace time.Duration) error {
 		closing.Go(f.queue.Close)
 	}
 	closing.Wait()
+	for _, f := range s.functions {
+		if err := f.code.close(); err != nil {
+			f.detail("removing what was staged: %v", err)
+		}
+	}
 	if n := cut.Load(); n > 0 {
 		s.warn("cut off after %s: %d invocations; --grace DURATION gives them longer", grace, n)
 		return &exitError{code: exitInterrupted, told: true}

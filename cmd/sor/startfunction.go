@@ -32,6 +32,7 @@ type servedFunction struct {
 	function *emulator.Function
 	queue    *emulator.Queue
 	faults   *chaos.Function // nil when nothing goes wrong on purpose
+	inPlace  bool            // its sandboxes have folders of their own, which are brought up to date
 	recorder *recorder
 
 	mu       sync.Mutex
@@ -40,7 +41,9 @@ type servedFunction struct {
 
 	throttled sync.Once // the first is told
 
-	laying sync.RWMutex // read while a sandbox's folders are laid out from now, written to let the cache have it back
+	laying sync.RWMutex     // read while a sandbox's folders are laid out from now and code, written to change those
+	code   liveCode         // of a function whose sandboxes have folders of their own
+	placed map[*placed]bool // those folders; mu is held
 }
 
 // loadProjects reads the sor.yaml of all folders, with the flags over them. Their names differ.
@@ -88,7 +91,8 @@ func (s *served) openFunction(ctx context.Context, flags *pflag.FlagSet, dir str
 	if err := run.checkCredentials(); err != nil {
 		return nil, err
 	}
-	f := &servedFunction{workspace: s.workspace, name: p.Name, dir: dir, flags: flags, o: o, box: run.box, now: run, recorder: s.recorder}
+	f := &servedFunction{workspace: s.workspace, name: p.Name, dir: dir, flags: flags, o: o, box: run.box, now: run, recorder: s.recorder, placed: map[*placed]bool{}}
+	f.code.restart(run.task.Dir)
 	options := emulator.FunctionOptions{
 		Options: run.options, Sandbox: run.box, Sandboxes: o.sandboxes, Idle: o.idle,
 	}
@@ -112,7 +116,7 @@ func (s *served) openFunction(ctx context.Context, flags *pflag.FlagSet, dir str
 	options.Config = f.config(run)
 	options.Log, options.Trace = f.onLog, nil
 	f.recorder.of(f.name, &options.Options)
-	if o.watches() && showsChanges(ctx, run) {
+	if f.inPlace = o.watches() && showsChanges(ctx, run); f.inPlace {
 		options.Place = f.place
 	}
 	f.function = emulator.NewFunction(options)

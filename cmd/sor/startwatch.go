@@ -5,8 +5,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -50,30 +50,34 @@ func showsChanges(ctx context.Context, run *session) bool {
 	return true
 }
 
+// placed are the folders of one sandbox, and in what they differ from what is staged.
+type placed struct {
+	task, opt string
+	shown     string          // what opt shows, "" for nobody knows
+	whole     bool            // nobody knows what task shows
+	files     map[string]bool // of task that are otherwise by now
+}
+
 // place makes folders for one sandbox: they hold what is staged now, and what will be.
 func (f *servedFunction) place(context.Context) (emulator.Placement, error) {
 	dir, drop, err := f.cache.Live()
 	if err != nil {
 		return emulator.Placement{}, err
 	}
+	p := &placed{task: filepath.Join(dir, "task"), opt: filepath.Join(dir, "opt"), whole: true}
+	f.mu.Lock()
+	spec := f.now.options.Spec
+	f.placed[p] = true
+	f.mu.Unlock()
 	release := func() {
+		f.mu.Lock()
+		delete(f.placed, p)
+		f.mu.Unlock()
 		if err := drop(); err != nil {
 			f.detail("removing %s: %v", dir, err)
 		}
 	}
-	task, opt := filepath.Join(dir, "task"), filepath.Join(dir, "opt")
-	update := func(context.Context) error {
-		f.laying.RLock()
-		defer f.laying.RUnlock()
-		f.mu.Lock()
-		now := f.now
-		f.mu.Unlock()
-		return errors.Join(mirror.Update(task, now.task.Dir), mirror.Update(opt, now.opt.Dir))
-	}
-	f.mu.Lock()
-	spec := f.now.options.Spec
-	f.mu.Unlock()
-	for _, folder := range []string{task, opt} {
+	for _, folder := range []string{p.task, p.opt} {
 		if err == nil {
 			err = os.Mkdir(folder, 0o755)
 		}
@@ -82,14 +86,39 @@ func (f *servedFunction) place(context.Context) (emulator.Placement, error) {
 		}
 	}
 	if err == nil {
-		err = update(nil)
+		err = f.bringUpToDate(p)
 	}
 	if err != nil {
 		release()
 		return emulator.Placement{}, fmt.Errorf("laying out the sandbox's folders: %w", err)
 	}
-	spec.Task, spec.Opt = task, opt
-	return emulator.Placement{Spec: spec, Update: update, Release: release}, nil
+	spec.Task, spec.Opt = p.task, p.opt
+	return emulator.Placement{Spec: spec, Update: func(context.Context) error { return f.bringUpToDate(p) }, Release: release}, nil
+}
+
+// bringUpToDate has a sandbox's folders hold what is staged now.
+func (f *servedFunction) bringUpToDate(p *placed) error {
+	f.laying.RLock()
+	defer f.laying.RUnlock()
+	f.mu.Lock()
+	opt, shown, whole, files := f.now.opt.Dir, p.shown, p.whole, slices.Collect(maps.Keys(p.files))
+	p.shown, p.whole, p.files = "", true, nil // until it is done
+	f.mu.Unlock()
+	var err error
+	if whole {
+		err = f.code.view.Update(p.task)
+	} else {
+		err = f.code.view.UpdateFiles(p.task, files)
+	}
+	if err == nil && (shown != opt || opt == "") {
+		err = mirror.Update(p.opt, opt)
+	}
+	if err == nil { // while laying is held for reading, nothing is staged anew
+		f.mu.Lock()
+		p.shown, p.whole = opt, false
+		f.mu.Unlock()
+	}
+	return err
 }
 
 // watched are the files and folders that the function is made of.
@@ -138,7 +167,13 @@ func (f *servedFunction) ignored(path string) bool {
 	if slices.ContainsFunc(neverWatched, func(pattern string) bool { ok, _ := filepath.Match(pattern, name); return ok }) {
 		return true
 	}
-	if path == f.cache.Root() || p.IsUnwatched(path) {
+	if path == f.cache.Root() {
+		return true
+	}
+	if p.IsUnwatched(path) {
+		if isWithin(path, p.Code) {
+			f.code.noteUnwatched(path)
+		}
 		return true
 	}
 	rel, err := filepath.Rel(p.Code, path)
@@ -190,9 +225,14 @@ func (f *servedFunction) awaitUpdate(ctx context.Context) error {
 const secondLook = 100 * time.Millisecond
 
 // reload stages what has changed. What is wrong with it is told, and the function stays as it was.
-func (f *servedFunction) reload(ctx context.Context) {
+func (f *servedFunction) reload(ctx context.Context, changes watch.Changes) {
 	defer f.updated()
 	start := time.Now()
+	if f.reloadCode(ctx, start, changes) {
+		return
+	}
+	f.code.whole = true // until all is well
+	f.code.takeUnwatched()
 	next, err := f.restage(ctx)
 	if err != nil { // a tool may be in the middle of its work
 		select {
@@ -212,20 +252,73 @@ func (f *servedFunction) reload(ctx context.Context) {
 		f.line(f.prefix + "it stays as it was until that is mended")
 		return
 	}
-	f.mu.Lock()
-	last := f.now
-	f.now = next
-	f.mu.Unlock()
+	last, what := f.become(next)
 	defer f.release(last)
-	if sameFunction(last, next) {
+	if what == "" {
 		return
 	}
 	f.function.Replace(ctx, f.config(next), next.options.Spec)
-	f.step(start, "%s%s", f.prefix, whatChanged(last, next))
+	f.step(start, "%s%s brought up to date", f.prefix, what)
 }
 
-// restage reads the project and brings its folders up to date.
-func (f *servedFunction) restage(ctx context.Context) (*session, error) {
+// reloadCode is reload of nothing but files of the code; false when there is more to look at.
+func (f *servedFunction) reloadCode(ctx context.Context, start time.Time, changes watch.Changes) bool {
+	now := f.session()
+	if changes.All || f.code.whole || !f.inPlace || now.project.HasProgram() || f.code.view.Changes() > mostChanges {
+		return false
+	}
+	p, err := f.load()
+	if err != nil || !reflect.DeepEqual(p, now.project) {
+		return false
+	}
+	names, err := f.changedNames(p, append(changes.Paths, f.code.takeUnwatched()...))
+	if err != nil {
+		return false
+	}
+	change, err := f.code.stageNames(f.workspace, p, names)
+	if err != nil {
+		return false // it may be in the middle of being changed, or wrong
+	}
+	if len(change.files) == 0 {
+		return true
+	}
+	f.laying.Lock()
+	f.code.take(change)
+	f.mu.Lock()
+	for p := range f.placed {
+		if p.files == nil {
+			p.files = map[string]bool{}
+		}
+		for name := range change.files {
+			p.files[name] = true
+		}
+	}
+	f.mu.Unlock()
+	f.laying.Unlock()
+	f.function.Replace(ctx, f.config(now), now.options.Spec)
+	f.step(start, "%scode brought up to date", f.prefix)
+	return true
+}
+
+// become has the function be what was staged whole, and says what of it is another than before, "" for nothing.
+func (f *servedFunction) become(next *session) (last *session, what string) {
+	f.laying.Lock()
+	defer f.laying.Unlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	last = f.now
+	sameCode := f.code.view.Holds(next.task.Dir)
+	what = whatChanged(last, next, sameCode)
+	f.now = next
+	f.code.restart(next.task.Dir)
+	for p := range f.placed {
+		p.whole = p.whole || !sameCode
+	}
+	return last, what
+}
+
+// load reads the project as it is now.
+func (f *servedFunction) load() (*project.Project, error) {
 	p, err := loadProjectAt(f.dir)
 	if err == nil {
 		err = overrideProject(p, f.flags, f.o.invokeOptions)
@@ -236,6 +329,16 @@ func (f *servedFunction) restage(ctx context.Context) (*session, error) {
 	if err := p.CheckHandler(); err != nil {
 		return nil, fail(exitUsage, "", err)
 	}
+	f.hereOnly(p, f.o.layer)
+	return p, nil
+}
+
+// restage reads the project and brings its folders up to date.
+func (f *servedFunction) restage(ctx context.Context) (*session, error) {
+	p, err := f.load()
+	if err != nil {
+		return nil, err
+	}
 	if name := f.Config().FunctionName; p.Name != name {
 		return nil, fail(exitUsage, "start sor anew", fmt.Errorf("the function is served as %s and now has the name %s", name, p.Name))
 	}
@@ -244,41 +347,36 @@ func (f *servedFunction) restage(ctx context.Context) (*session, error) {
 
 // release lets the cache have back what no sandbox needs: those with folders of their own have links to it.
 func (f *servedFunction) release(last *session) {
-	if !showsChanges(context.Background(), last) {
+	if !f.inPlace {
 		return
 	}
-	f.laying.Lock() // who reads now from now on reads what came after last
 	for _, s := range []staged{last.task, last.opt} {
 		if s.Dir != "" {
 			f.cache.Release(s.Kind, s.Key)
 		}
 	}
-	f.laying.Unlock()
 	f.trim()
 }
 
-// sameFunction says whether two stagings come to the same.
-func sameFunction(a, b *session) bool {
-	return a.task.Dir == b.task.Dir && a.opt.Dir == b.opt.Dir && reflect.DeepEqual(a.options.Config, b.options.Config) &&
-		reflect.DeepEqual(a.options.Spec, b.options.Spec)
-}
-
-// whatChanged says it for a person.
-func whatChanged(last, next *session) string {
+// whatChanged says it for a person, "" when two stagings come to the same.
+func whatChanged(last, next *session, sameCode bool) string {
 	var what []string
-	if last.task.Dir != next.task.Dir {
+	if !sameCode {
 		what = append(what, "code")
 	}
 	if last.opt.Dir != next.opt.Dir {
 		what = append(what, "layers")
 	}
-	if !reflect.DeepEqual(last.options.Config, next.options.Config) || !sameProject(last.project, next.project) {
+	before, after := last.options.Spec, next.options.Spec
+	before.Task, before.Opt = after.Task, after.Opt // those are code and layers
+	sameRoom := reflect.DeepEqual(before, after)
+	if !reflect.DeepEqual(last.options.Config, next.options.Config) || !sameRoom && !sameProject(last.project, next.project) {
 		what = append(what, "configuration")
 	}
-	if len(what) == 0 {
+	if len(what) == 0 && !sameRoom {
 		what = []string{"sandbox"}
 	}
-	return strings.Join(what, ", ") + " brought up to date"
+	return strings.Join(what, ", ")
 }
 
 // sameProject compares what a sandbox is made from.

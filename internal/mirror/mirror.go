@@ -19,14 +19,17 @@ import (
 // Update makes dir hold what from holds; "" holds nothing. dir is there already and stays the same folder. What is being
 // made is beside it for a moment.
 func Update(dir, from string) error {
-	m := mirror{making: filepath.Join(filepath.Dir(dir), "."+filepath.Base(dir)+".making")}
-	if err := m.folder(dir, from); err != nil {
+	if err := newMirror(dir).folder(dir, from); err != nil {
 		return fmt.Errorf("bringing %s up to date: %w", dir, err)
 	}
 	return nil
 }
 
 type mirror struct{ making string }
+
+func newMirror(dir string) mirror {
+	return mirror{making: filepath.Join(filepath.Dir(dir), "."+filepath.Base(dir)+".making")}
+}
 
 func (m mirror) folder(dir, from string) error {
 	var wanted []fs.DirEntry

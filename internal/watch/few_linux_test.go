@@ -2,12 +2,16 @@ package watch_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/serverless/open-runtime/internal/watch"
 )
@@ -48,5 +52,55 @@ func TestMoreFoldersThanWatches(t *testing.T) {
 	await("writing where there is no watch")
 	if text := <-said; len(text) == 0 {
 		t.Error("nothing was said")
+	}
+}
+
+// An overflow of the system's own list is a change of anything: inotify(7) on IN_Q_OVERFLOW.
+func TestOverflow(t *testing.T) {
+	data, err := os.ReadFile("/proc/sys/fs/inotify/max_queued_events")
+	if err != nil {
+		t.Skip(err)
+	}
+	most, err := strconv.Atoi(strings.TrimSpace(string(data)))
+	if err != nil || most > 100_000 {
+		t.Skipf("%d events are too many to be many for a test, %v", most, err)
+	}
+	code := filepath.Join(t.TempDir(), "code")
+	must(t, os.Mkdir(code, 0o755), os.WriteFile(filepath.Join(code, "a"), nil, 0o644), os.WriteFile(filepath.Join(code, "b"), nil, 0o644))
+	busy, free, after := make(chan struct{}), make(chan struct{}), make(chan watch.Changes, 100)
+	ready, ended := make(chan struct{}), make(chan error, 1)
+	calls := 0
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		ended <- watch.Run(ctx, watch.Options{
+			Paths: func() []string { return []string{code} },
+			Changed: func(_ context.Context, c watch.Changes) {
+				switch calls++; {
+				case calls == 2:
+					close(busy)
+					<-free
+				case calls > 2:
+					after <- c
+				}
+			},
+		}, ready)
+	}()
+	<-ready
+	must(t, os.Chmod(filepath.Join(code, "a"), 0o600))
+	<-busy
+	for range most { // no two in a row are the same, or they would be one
+		must(t, os.Chmod(filepath.Join(code, "a"), 0o600), os.Chmod(filepath.Join(code, "b"), 0o600))
+	}
+	close(free)
+	for c := (watch.Changes{}); !c.All; {
+		select {
+		case c = <-after:
+		case <-time.After(20 * time.Second):
+			t.Fatal("all was never told")
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
