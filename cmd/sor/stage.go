@@ -47,7 +47,12 @@ func (w *workspace) stageOwn(ctx context.Context, p *project.Project, arch strin
 			return staged{}, err
 		}
 		s.Findings, s.Mended = tree.Lint(ownLint(p, arch, others)), tree.Mended()
-		w.step(start, "layer of %s for %s is up to date", p.Name, arch)
+		switch {
+		case previous.Dir == "":
+			w.step(start, "built the layer of %s for %s", p.Name, arch)
+		case previous.Key != s.Key && !w.watching:
+			w.step(start, "brought the layer of %s for %s up to date", p.Name, arch)
+		}
 		return s, nil
 	})
 }

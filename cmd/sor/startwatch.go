@@ -342,7 +342,9 @@ func (f *servedFunction) restage(ctx context.Context) (*session, error) {
 	if name := f.Config().FunctionName; p.Name != name {
 		return nil, fail(exitUsage, "start sor anew", fmt.Errorf("the function is served as %s and now has the name %s", name, p.Name))
 	}
-	return f.stage(ctx, p, f.box, f.o.invokeOptions)
+	own := *f.workspace
+	own.watching = true
+	return own.stage(ctx, p, f.box, f.o.invokeOptions)
 }
 
 // release lets the cache have back what no sandbox needs: those with folders of their own have links to it.

@@ -29,6 +29,7 @@ type workspace struct {
 	limit int64 // bytes that the cache may keep
 	wd    string
 
+	watching bool   // what is another by now is told by who looked for it
 	debugged string // what a debugger will follow, as a person calls it: its program is compiled for that
 }
 
