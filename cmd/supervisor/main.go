@@ -43,7 +43,7 @@ func run(args []string) int {
 		fmt.Fprintln(os.Stderr, "supervisor:", err)
 		return 1
 	}
-	if err := supervisor.Run(context.Background(), supervisor.Options{In: os.Stdin, Out: os.Stdout}); err != nil {
+	if err := supervisor.Run(context.Background(), supervisor.Options{In: process.Polled(os.Stdin), Out: process.Polled(os.Stdout)}); err != nil {
 		fmt.Fprintln(os.Stderr, "supervisor:", err)
 		return 1
 	}

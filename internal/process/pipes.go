@@ -53,6 +53,25 @@ func Pipe(way Direction, size int) (ours, theirs *os.File, err error) {
 	return os.NewFile(uintptr(own), "|own"), os.NewFile(uintptr(other), "|child"), nil
 }
 
+// Polled gives a pipe or a socket that this program was started with as one of Go's poller: who waits for it holds no thread,
+// and with one processor nobody else up, which until Go notices takes longer than what is waited for. Anything else stays
+// as it is.
+func Polled(inherited *os.File) *os.File {
+	info, err := inherited.Stat()
+	if err != nil || info.Mode()&(os.ModeNamedPipe|os.ModeSocket) == 0 {
+		return inherited
+	}
+	fd, _, errno := syscall.Syscall(syscall.SYS_FCNTL, inherited.Fd(), syscall.F_DUPFD_CLOEXEC, 0)
+	if errno != 0 {
+		return inherited
+	}
+	if err := syscall.SetNonblock(int(fd), true); err != nil {
+		_ = syscall.Close(int(fd))
+		return inherited
+	}
+	return os.NewFile(fd, inherited.Name())
+}
+
 // EnlargePipe asks for a larger pipe. A user's pipes have a limit together; a small pipe works as well, only slower.
 func EnlargePipe(fd uintptr) {
 	_, _, _ = syscall.Syscall(syscall.SYS_FCNTL, fd, fSetPipeSz, maxPipeSize)
