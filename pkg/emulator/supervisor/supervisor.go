@@ -133,7 +133,14 @@ func (s *supervisor) bound() error {
 		return nil
 	}
 	process.SpareThreads(spareThreads)
-	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: openFiles, Max: openFiles}); err != nil {
+	var limit syscall.Rlimit
+	err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit)
+	if err == nil {
+		limit.Max = min(limit.Max, openFiles) // a machine may allow less
+		limit.Cur = limit.Max
+		err = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit)
+	}
+	if err != nil {
 		return fmt.Errorf("limiting open files: %w", err)
 	}
 	return nil
