@@ -22,7 +22,7 @@ func (w *workspace) openDestination(path string) (*destination, error) {
 	if path == "" {
 		return &destination{}, nil
 	}
-	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600) // payloads are for their owner's eyes
 	if err != nil {
 		return nil, fail(exitUsage, "--destination names a file that can be written", fmt.Errorf("opening the destination: %w", err))
 	}

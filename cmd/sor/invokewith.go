@@ -17,17 +17,14 @@ import (
 	"github.com/serverless/open-runtime/internal/frames"
 	"github.com/serverless/open-runtime/internal/identifier"
 	"github.com/serverless/open-runtime/internal/jsontext"
+	"github.com/serverless/open-runtime/pkg/emulator/invokeapi"
 )
-
-// maxClientContext is how much of it a caller may send, in bytes of base64.
-// https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
-const maxClientContext = 3583
 
 // told gives what all invocations of a run bring along.
 func (o *invokeOptions) told() (frames.SupervisorInvoke, error) {
 	told := frames.SupervisorInvoke{TenantID: o.tenantID, TraceID: o.traceID}
 	// https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#lambda-Invoke-request-TenantId
-	if o.tenantID != "" && !regexp.MustCompile(`^[A-Za-z0-9._:/=+@ -]{1,256}$`).MatchString(o.tenantID) {
+	if o.tenantID != "" && !invokeapi.IsTenant(o.tenantID) {
 		return told, fail(exitUsage, "at most 256 of letters, digits, spaces and . _ : / = + - @", fmt.Errorf("--tenant-id %q is not possible", o.tenantID))
 	}
 	// https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader
@@ -61,8 +58,8 @@ func clientContext(arg string) (string, error) {
 	if problem := jsontext.Check(data); problem != nil {
 		return "", fail(exitUsage, "--client-context takes JSON, or @FILE", fmt.Errorf("the client context is not JSON: %w", problem))
 	}
-	if size := base64.StdEncoding.EncodedLen(len(data)); size > maxClientContext {
-		return "", fail(exitLimit, "", fmt.Errorf("the client context has %d bytes in base64; Lambda allows %d", size, maxClientContext))
+	if size := base64.StdEncoding.EncodedLen(len(data)); size > invokeapi.MaxClientContext {
+		return "", fail(exitLimit, "", fmt.Errorf("the client context has %d bytes in base64; Lambda allows %d", size, invokeapi.MaxClientContext))
 	}
 	return string(data), nil
 }

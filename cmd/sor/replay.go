@@ -134,6 +134,9 @@ func turnsOf(r *recording.Recording, asked, project string) ([]*recording.Turn, 
 			turns = append(turns, t)
 		}
 	}
+	if len(turns) == 0 && len(r.Turns) == 0 {
+		return nil, errors.New("there is no invocation in it")
+	}
 	if len(turns) == 0 {
 		return nil, fmt.Errorf("there is no invocation of %s in it; it is of: %s", name, strings.Join(names, ", "))
 	}

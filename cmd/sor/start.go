@@ -71,7 +71,7 @@ there is no sandbox here, 130 invocations were cut off at its end.`,
 	f.IntVar(&o.warm, "warm", 0, "sandboxes of each function that are started ahead")
 	f.DurationVar(&o.idle, "idle", 10*time.Minute, "after which an idle sandbox ends; 0 for never")
 	f.DurationVar(&o.grace, "grace", 5*time.Second, "for invocations under way when it is told to end")
-	f.DurationVar(&o.async.RetryDelay, "async-retry-delay", 0, "before the second attempt of an asynchronous invocation; twice that before the third (default: Lambda's minutes)")
+	f.DurationVar(&o.async.RetryDelay, "async-retry-delay", emulator.AsyncRetryDelay, "before the second attempt of an asynchronous invocation; twice that before the third")
 	f.IntVar(&o.async.Attempts, "async-attempts", emulator.AsyncAttempts, "of an asynchronous invocation that the function fails, at most")
 	f.DurationVar(&o.async.Age, "async-age", emulator.AsyncAge, "after which an asynchronous invocation is given up")
 	f.StringVar(&o.destination, "destination", "", "file that gets a line of JSON for each asynchronous invocation that is done with")
@@ -109,8 +109,8 @@ func (o startOptions) check() error {
 		value, least int64
 	}{
 		{"reserved-concurrency", int64(o.reserved), unreserved}, {"concurrency", int64(o.concurrency), 0}, {"sandboxes", int64(o.sandboxes), 0},
-		{"warm", int64(o.warm), 0}, {"async-retry-delay", int64(o.async.RetryDelay), 0}, {"async-attempts", int64(o.async.Attempts), 1},
-		{"async-age", int64(o.async.Age), 0}, {"idle", int64(o.idle), 0}, {"grace", int64(o.grace), 0},
+		{"warm", int64(o.warm), 0}, {"async-retry-delay", int64(o.async.RetryDelay), 1}, {"async-attempts", int64(o.async.Attempts), 1},
+		{"async-age", int64(o.async.Age), 1}, {"idle", int64(o.idle), 0}, {"grace", int64(o.grace), 0},
 	} {
 		if one.value < one.least {
 			return fail(exitUsage, "", fmt.Errorf("--%s is less than %d", one.flag, max(one.least, 0)))

@@ -64,10 +64,11 @@ func (w *workspace) loadProjects(flags *pflag.FlagSet, dirs []string, o invokeOp
 		if err != nil {
 			return nil, err
 		}
-		if other, ok := at[p.Name]; ok {
+		folded := strings.ToLower(p.Name) // a URL's host has no case
+		if other, ok := at[folded]; ok {
 			return nil, fail(exitUsage, "give one another name in its sor.yaml", fmt.Errorf("%s and %s both have the function %s", other, dir, p.Name))
 		}
-		at[p.Name] = dir
+		at[folded] = dir
 		projects = append(projects, p)
 	}
 	return projects, nil
@@ -149,7 +150,10 @@ func (f *servedFunction) begin(ctx context.Context, told frames.SupervisorInvoke
 	f.recorder.begin(f.name, told, event)
 	inv, err := f.function.Begin(ctx, told, event)
 	f.recorder.follow(f.name, told.ID, inv, err)
-	if errors.Is(err, emulator.ErrThrottled) {
+	switch {
+	case errors.Is(err, emulator.ErrSwitchedOff):
+		f.throttled.Do(func() { f.say("note: %sthrottling everything: --reserved-concurrency 0", f.prefix) })
+	case errors.Is(err, emulator.ErrThrottled):
 		f.throttled.Do(func() {
 			f.say("note: %sthrottling: there are more than --reserved-concurrency %d invocations at once, and callers get 429", f.prefix, f.o.reserved)
 		})

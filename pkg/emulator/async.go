@@ -26,9 +26,9 @@ type AsyncOptions struct {
 	Attempts   int           // at the most, of an event that the function fails
 	Age        time.Duration // after which an event is given up
 
-	// Again is told of each attempt that is followed by another: how many the function has failed, what the outcome was (a
-	// result, or why there is none), and after which wait it is tried again. It may be nil.
-	Again func(id string, failed int, result *Result, err error, wait time.Duration)
+	// Again is told of each attempt that is followed by another: how many times the function had the event, what the outcome
+	// was (a result, or why there is none), and after which wait it is tried again. It may be nil.
+	Again func(id string, attempts int, result *Result, err error, wait time.Duration)
 
 	// Record gets the destination record of each event, when it is done with. It is called by several goroutines at once.
 	Record func(AsyncRecord)
@@ -37,13 +37,13 @@ type AsyncOptions struct {
 // Lambda's own, where it is not told otherwise.
 // https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-configuring.html
 const (
-	AsyncAttempts = 3             // of an event that the function fails
-	AsyncAge      = 6 * time.Hour // after which an event is given up
+	AsyncRetryDelay = time.Minute   // before the second attempt
+	AsyncAttempts   = 3             // of an event that the function fails
+	AsyncAge        = 6 * time.Hour // after which an event is given up
 )
 
-// Lambda's own.
+// How an event is tried again that never ran.
 const (
-	asyncRetryDelay = time.Minute
 	systemDelay     = time.Second // before a throttled event is tried again; then twice as long each time
 	systemDelayMost = 5 * time.Minute
 )
@@ -56,10 +56,11 @@ var ErrQueueFull = fmt.Errorf("%d events wait already", mostQueued)
 
 // Conditions of a record. The last is ours: the emulator ended before the event was done with.
 const (
-	ConditionSuccess          = "Success"
-	ConditionRetriesExhausted = "RetriesExhausted"
-	ConditionEventAgeExceeded = "EventAgeExceeded"
-	ConditionEmulatorEnded    = "EmulatorEnded"
+	ConditionSuccess                 = "Success"
+	ConditionRetriesExhausted        = "RetriesExhausted"
+	ConditionEventAgeExceeded        = "EventAgeExceeded"
+	ConditionZeroReservedConcurrency = "ZeroReservedConcurrency"
+	ConditionEmulatorEnded           = "EmulatorEnded"
 )
 
 // An AsyncRecord is what a destination is sent of an event.
@@ -104,7 +105,7 @@ type Queue struct {
 // NewQueue makes a Queue.
 func NewQueue(o AsyncOptions) *Queue {
 	if o.RetryDelay == 0 {
-		o.RetryDelay = asyncRetryDelay
+		o.RetryDelay = AsyncRetryDelay
 	}
 	if o.Attempts == 0 {
 		o.Attempts = AsyncAttempts
@@ -155,14 +156,16 @@ func (q *Queue) deliver(told frames.SupervisorInvoke, event []byte) {
 	born := time.Now()
 	retry, system := q.options.RetryDelay, systemDelay
 	for {
-		result, err := q.attempt(told, event)
+		result, delivered, err := q.attempt(told, event)
+		if delivered {
+			record.RequestContext.Attempts++
+		}
 		var wait time.Duration
 		switch {
 		case err == nil && result.ErrorType == "":
 			q.conclude(&record, result, ConditionSuccess)
 			return
-		case err == nil:
-			record.RequestContext.Attempts++
+		case delivered: // the function failed, or its sandbox ended under it
 			if record.RequestContext.Attempts >= q.options.Attempts {
 				q.conclude(&record, result, ConditionRetriesExhausted)
 				return
@@ -170,21 +173,28 @@ func (q *Queue) deliver(told frames.SupervisorInvoke, event []byte) {
 			// a minute, and then two: the second wait is the longer one
 			wait = retry
 			retry *= 2
+		case errors.Is(err, ErrSwitchedOff):
+			q.conclude(&record, nil, ConditionZeroReservedConcurrency)
+			return
 		case unsendable(err):
 			q.conclude(&record, nil, ConditionRetriesExhausted)
 			return
-		default: // it never ran, or nobody knows how it ended
+		default: // it never ran
 			wait = system
 			system = min(2*system, systemDelayMost)
 		}
-		if time.Since(born)+wait > q.options.Age {
+		switch {
+		case q.life.Err() != nil || errors.Is(err, ErrClosed):
+			q.conclude(&record, result, ConditionEmulatorEnded)
+			return
+		case time.Since(born)+wait > q.options.Age:
 			q.conclude(&record, result, ConditionEventAgeExceeded)
 			return
 		}
-		if q.options.Again != nil && !errors.Is(err, ErrClosed) {
+		if q.options.Again != nil {
 			q.options.Again(told.ID, record.RequestContext.Attempts, result, err, wait)
 		}
-		if errors.Is(err, ErrClosed) || !q.sleep(wait) {
+		if !q.sleep(wait) {
 			q.conclude(&record, result, ConditionEmulatorEnded)
 			return
 		}
@@ -197,12 +207,14 @@ func unsendable(err error) bool {
 	return ok && !errors.Is(err, ErrSandboxEnded)
 }
 
-func (q *Queue) attempt(told frames.SupervisorInvoke, event []byte) (*Result, error) {
+// attempt says besides its outcome whether a sandbox had the event.
+func (q *Queue) attempt(told frames.SupervisorInvoke, event []byte) (result *Result, delivered bool, err error) {
 	inv, err := q.options.Begin(q.life, told, event)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return inv.Result(context.Background())
+	result, err = inv.Result(context.Background())
+	return result, true, err
 }
 
 // sleep waits, and is false when the queue ends meanwhile.
@@ -220,9 +232,6 @@ func (q *Queue) sleep(d time.Duration) bool {
 func (q *Queue) conclude(record *AsyncRecord, result *Result, condition string) {
 	record.Timestamp = time.Now().UTC().Format("2006-01-02T15:04:05.000Z")
 	record.RequestContext.Condition = condition
-	if condition == ConditionSuccess {
-		record.RequestContext.Attempts++
-	}
 	if result != nil {
 		record.Response = &asyncResponse{StatusCode: 200, ExecutedVersion: q.options.Version}
 		if result.ErrorType != "" {

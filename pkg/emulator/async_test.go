@@ -181,3 +181,28 @@ func TestAsyncAgeOfAFailingFunction(t *testing.T) {
 		}
 	})
 }
+
+// An event whose sandbox dies under it was delivered: it is tried as often as one that the function fails. One that a function
+// with no concurrency at all gets is given up at once.
+func TestAsyncOfADyingSandbox(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &tries{}
+		record := send(t, a, emulator.AsyncOptions{}, func(b *emulatortest.Box, _ frames.SupervisorInvoke, _ []byte) { b.Die() })
+		if c := record.RequestContext; c.Condition != "RetriesExhausted" || c.Attempts != 3 || len(a.at) != 3 {
+			t.Errorf("%+v after %v", record, a.at)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		f := emulator.NewFunction(emulator.FunctionOptions{Sandbox: &emulatortest.Sandbox{}, Reserved: new(0)})
+		records := make(chan emulator.AsyncRecord, 1)
+		q := emulator.NewQueue(emulator.AsyncOptions{Begin: f.Begin, Record: func(r emulator.AsyncRecord) { records <- r }})
+		if err := q.Send(frames.SupervisorInvoke{ID: "id"}, []byte(`1`)); err != nil {
+			t.Fatal(err)
+		}
+		if c := (<-records).RequestContext; c.Condition != "ZeroReservedConcurrency" || c.Attempts != 0 {
+			t.Errorf("%+v", c)
+		}
+		q.Close()
+		f.Close(t.Context())
+	})
+}

@@ -292,7 +292,9 @@ func (e *Emulator) isFinishing() bool {
 	for _, inv := range e.pending {
 		select {
 		case <-inv.answered:
-			return !inv.head.Streaming
+			if !inv.head.Streaming {
+				return true
+			}
 		default:
 		}
 	}

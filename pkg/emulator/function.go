@@ -40,6 +40,9 @@ const DefaultSandboxes = 32
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
 var ErrThrottled = errors.New("the function's reserved concurrency is used up")
 
+// ErrSwitchedOff is ErrThrottled of a function whose reserved concurrency is 0.
+var ErrSwitchedOff = fmt.Errorf("%w: it is 0", ErrThrottled)
+
 // ErrClosed says that a function takes no more invocations.
 var ErrClosed = errors.New("the function has been closed")
 
@@ -113,14 +116,16 @@ func (f *Function) Begin(ctx context.Context, told frames.SupervisorInvoke, even
 			f.leave(nil)
 			return nil, err
 		}
-		left := sync.OnceFunc(func() { f.leave(m) })
+		var once sync.Once
+		left := func() { once.Do(func() { f.leave(m) }) }
 		inv, err := m.begin(ctx, told, event, left)
 		switch {
 		case err == nil:
 			return inv, nil
 		case errors.Is(err, ErrSandboxEnded) && tries < mostTries: // it ended while it was idle: it never had the event
-			left()
-			f.drop(m)
+			has := false
+			once.Do(func() { has = true })
+			f.drop(m, has)
 		default:
 			left()
 			return nil, err
@@ -138,6 +143,8 @@ func (f *Function) enter() error {
 	switch {
 	case f.closed:
 		return ErrClosed
+	case f.reserved != nil && *f.reserved == 0:
+		return ErrSwitchedOff
 	case f.reserved != nil && f.under >= *f.reserved:
 		return ErrThrottled
 	}
@@ -161,6 +168,8 @@ func (f *Function) leave(m *member) {
 func (f *Function) rest(m *member) {
 	switch {
 	case m.free < m.all || f.closed || !slices.Contains(f.members, m): // the last is one that is being ended
+	case m.hasEnded():
+		f.remove(m)
 	case m.version != f.version:
 		f.refresh(m)
 	case f.idle > 0:
@@ -322,13 +331,17 @@ func (f *Function) Warm(ctx context.Context, n int) error {
 	}
 }
 
-// drop forgets a member that ended, and whoever had a place in it looks for another.
-func (f *Function) drop(m *member) {
+// drop forgets a member that ended. Whoever had a place in it looks for another; has says whether the place is still his.
+func (f *Function) drop(m *member, has bool) {
 	f.mu.Lock()
-	f.under++
+	defer f.mu.Unlock()
+	if has {
+		m.free++
+	} else {
+		f.under++
+	}
 	f.remove(m)
 	f.tell()
-	f.mu.Unlock()
 }
 
 // remove takes a member out and ends it. mu is held.

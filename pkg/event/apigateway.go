@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -173,8 +174,8 @@ func (r Request) forwarded() http.Header {
 	}
 	before := headers.Values("X-Forwarded-For")
 	headers.Set("X-Forwarded-For", strings.Join(append(before[:len(before):len(before)], r.SourceIP), ", "))
-	headers.Set("X-Forwarded-Port", "443")
-	headers.Set("X-Forwarded-Proto", "https")
+	headers.Set("X-Forwarded-Port", strconv.Itoa(cmp.Or(r.Port, 443)))
+	headers.Set("X-Forwarded-Proto", cmp.Or(r.Scheme, "https"))
 	if headers.Get("X-Amzn-Trace-Id") == "" {
 		random := strings.ReplaceAll(r.RequestID, "-", "") + strings.Repeat("0", 24)
 		headers.Set("X-Amzn-Trace-Id", fmt.Sprintf("Root=1-%08x-%s", uint32(r.Time.Unix()), random[:24]))

@@ -25,6 +25,8 @@ type Request struct {
 	Host     string
 	SourceIP string
 	Protocol string // "" for HTTP/1.1
+	Scheme   string // "" for https
+	Port     int    // that it was sent to; 0 for 443
 
 	RequestID string // of the event
 	Time      time.Time

@@ -65,7 +65,7 @@ func (s *server) serveURL(w http.ResponseWriter, r *http.Request, f Served, path
 }
 
 // streams says whether responses may come in pieces: through a function URL alone.
-func (f Served) streams() bool { return f.Shape == "" || f.Shape == event.ShapeFunctionURL }
+func (f Served) streams() bool { return f.Shape == event.ShapeFunctionURL }
 
 // errEventTooLarge says that a request makes an event of more bytes than Lambda takes: a body that is no text is a third
 // larger in it.
@@ -83,15 +83,19 @@ func urlEvent(w http.ResponseWriter, r *http.Request, told frames.SupervisorInvo
 	address, _, _ := net.SplitHostPort(r.RemoteAddr)
 	headers := r.Header.Clone()
 	headers.Set(headerTraceID, told.TraceID)
-	if local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok && (shape == "" || shape == event.ShapeFunctionURL) { // the others add theirs
-		headers.Add("X-Forwarded-For", address)
-		headers.Set("X-Forwarded-Proto", "http")
-		headers.Set("X-Forwarded-Port", strconv.Itoa(local.Port))
-	}
-	payload, err := shape.Event(event.Request{
+	request := event.Request{
 		Method: r.Method, RawPath: path, RawQuery: r.URL.RawQuery, Header: headers, Body: body, Host: r.Host,
-		SourceIP: address, Protocol: r.Proto, RequestID: told.ID, Time: time.Now(),
-	})
+		SourceIP: address, Protocol: r.Proto, Scheme: "http", RequestID: told.ID, Time: time.Now(),
+	}
+	if local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok {
+		request.Port = local.Port
+	}
+	if shape == event.ShapeFunctionURL { // the others add theirs
+		headers.Add("X-Forwarded-For", address)
+		headers.Set("X-Forwarded-Proto", request.Scheme)
+		headers.Set("X-Forwarded-Port", strconv.Itoa(request.Port))
+	}
+	payload, err := shape.Event(request)
 	if err == nil && len(payload) > runtimeapi.MaxEvent {
 		err = errEventTooLarge
 	}

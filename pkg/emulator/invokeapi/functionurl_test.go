@@ -32,12 +32,12 @@ func answering(say func(b *emulatortest.Box, inv frames.SupervisorInvoke, event 
 // Every way to a function by its URL makes the same event of a request.
 func TestFunctionURL(t *testing.T) {
 	d := open(t)
-	for path, host := range map[string]string{"/a%20b?x=1": "", "/lambda-url/hello/a%20b?x=1": "", "/a%20b?x=1#": "hello.localhost:3001"} {
+	for path, host := range map[string]string{"/a%20b?x=1": "", "/lambda-url/hello/a%20b?x=1": "", "/a%20b?x=1#": "hello.localhost:3001", "/a%20b?x=1##": "HELLO.localhost:3001"} {
 		headers := []string{"Content-Type", "text/plain", "Cookie", "a=b"}
 		if host != "" {
 			headers = append(headers, "Host", host)
 		}
-		got := d.ask("PUT", strings.TrimSuffix(path, "#"), "hi", headers...)
+		got := d.ask("PUT", strings.TrimRight(path, "#"), "hi", headers...)
 		var event struct {
 			Version, RawPath, RawQueryString, Body string
 			Cookies                                []string
@@ -139,6 +139,9 @@ func TestURLAsAnotherService(t *testing.T) {
 		})
 		says = answer
 		got := d.ask("GET", "/a%20b?x=1", "")
+		if port := d.URL[strings.LastIndex(d.URL, ":")+1:]; !strings.Contains(asked, port) || strings.Contains(asked, "443") {
+			t.Errorf("%s: another port than %s in %s", shape, port, asked)
+		}
 		if !strings.Contains(asked, want.sign) || !strings.Contains(asked, `"`+want.value+`"`) {
 			t.Errorf("%s: the event is %s", shape, asked)
 		}

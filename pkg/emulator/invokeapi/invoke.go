@@ -42,10 +42,10 @@ const (
 
 // Quotas. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 const (
-	mostAsync         = 1024 * 1024 // bytes of an asynchronous event
-	mostInvokeAsync   = 256 * 1024  // the same in the API of 2014
-	mostClientContext = 3583        // bytes, as base64
-	mostTenantID      = 256
+	mostAsync        = 1024 * 1024 // bytes of an asynchronous event
+	mostInvokeAsync  = 256 * 1024  // the same in the API of 2014
+	MaxClientContext = 3583        // bytes, as base64
+	mostTenantID     = 256
 )
 
 // Operations, as refusals name them.
@@ -237,8 +237,8 @@ func (a *asked) readClientContext(encoded string) *apiError {
 	if encoded == "" {
 		return nil
 	}
-	if len(encoded) > mostClientContext {
-		return invalidContent("Client context must be at most %d bytes; it is %d.", mostClientContext, len(encoded))
+	if len(encoded) > MaxClientContext {
+		return invalidContent("Client context must be at most %d bytes; it is %d.", MaxClientContext, len(encoded))
 	}
 	text, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil || !json.Valid(text) || !bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {

@@ -72,10 +72,13 @@ func New(o Options) http.Handler {
 		s.tell = func(Function, error) {}
 	}
 	for _, f := range o.Functions {
+		if f.Shape == "" {
+			f.Shape = event.ShapeFunctionURL
+		}
 		s.functions[f.Config().FunctionName] = f
-	}
-	if len(o.Functions) == 1 {
-		s.only = &o.Functions[0]
+		if len(o.Functions) == 1 {
+			s.only = &f
+		}
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+pathInvoke, s.invoke)
@@ -98,7 +101,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.EscapedPath()
 	switch after, byPath := strings.CutPrefix(path, pathFunctionURL); {
 	case own:
-		s.urlOf(w, r, name, path)
+		s.urlOf(w, r, s.folded(name), path)
 	case byPath:
 		name, rest, _ := strings.Cut(after, "/")
 		s.urlOf(w, r, name, "/"+rest)
@@ -111,6 +114,16 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		unknown(w, r)
 	}
+}
+
+// folded gives the name of the function that a host name means, which has no case.
+func (s *server) folded(host string) string {
+	for name := range s.functions {
+		if strings.EqualFold(name, host) {
+			return name
+		}
+	}
+	return host
 }
 
 // isAPI says whether a path belongs to AWS's API, all of whose paths begin with a date.

@@ -24,6 +24,9 @@ const (
 	mostQualifier = 128
 )
 
+// IsTenant says whether Lambda would take it for a tenant.
+func IsTenant(id string) bool { return len(id) <= mostTenantID && tenantSpelling.MatchString(id) }
+
 // spelled refuses a value that is not spelled as AWS's pages say, or is longer.
 func spelled(what, value string, spelling *regexp.Regexp, most int) *apiError {
 	switch {
