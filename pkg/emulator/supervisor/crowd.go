@@ -30,6 +30,17 @@ func (c *crowd) offer(inv *invocation) {
 	c.changed = make(chan struct{})
 }
 
+// alone gives the request ID of the one invocation under way, "" when there are others. The environment's mu is held.
+func (c *crowd) alone() string {
+	if len(c.running) != 1 {
+		return ""
+	}
+	for id := range c.running {
+		return id
+	}
+	return ""
+}
+
 // take gives the one that waits longest, and else what is closed when there is one.
 func (c *crowd) take() (*invocation, <-chan struct{}) {
 	if len(c.waiting) == 0 {

@@ -4,9 +4,12 @@ package supervisor_test
 
 import (
 	"fmt"
+	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -95,6 +98,52 @@ func TestNobodyAsks(t *testing.T) {
 	next().wants(t, "next", 200, "2")
 	p.respondTo("heard", "3")
 	equal(t, "payload", string(p.result(heard).Payload), "3")
+}
+
+// A line of the log belongs to the invocation that it names, to the only one, or to none.
+func TestLogOfSeveral(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := script(t, "echo api $AWS_LAMBDA_RUNTIME_API\nexec cat <>$PIPE", concurrency(3), variable("PIPE", pipe))
+	p := &puppet{function: f, client: &client{"http://" + f.log.await(t, "api "), http.DefaultClient}}
+	t.Cleanup(http.DefaultClient.CloseIdleConnections)
+	log, err := os.OpenFile(pipe, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	says := func(line string) {
+		fmt.Fprintln(log, line)
+		f.log.await(t, line)
+	}
+	asked := p.next()
+	first := p.beginAs("a", "1")
+	asked()
+	says("alone")
+	asked = p.next()
+	second := p.beginAs("b", "2")
+	asked()
+	for _, line := range []string{"whose?", `{"requestId":"a","m":1}`, `{"AWSRequestId":"b","m":2}`, `{"m":3}`} {
+		says(line)
+	}
+	p.respondTo("a", "1")
+	p.respondTo("b", "2")
+	want := map[*emulator.Invocation][]string{first: {"alone", `{"requestId":"a","m":1}`}, second: {`{"AWSRequestId":"b","m":2}`}}
+	for inv, lines := range want {
+		result, err := inv.Result(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for line := range strings.Lines(string(result.Log)) {
+			if line = strings.TrimSpace(line); !strings.Contains(line, "RequestId: ") {
+				got = append(got, line)
+			}
+		}
+		equal(t, "log", got, lines)
+	}
 }
 
 // A runtime that dies takes all of its invocations with it, each with an answer; INIT runs once for those after it.

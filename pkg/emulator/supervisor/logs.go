@@ -6,7 +6,10 @@ package supervisor
 // that is written into it: when the mark comes out, all before it did.
 
 import (
+	"bytes"
+	"cmp"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
@@ -110,7 +113,27 @@ func (p *logPipe) close() {
 // functionLog passes a line of the function's log on.
 func (s *supervisor) functionLog(e *environment, line []byte) {
 	e.telemetry.line(frames.SourceFunction, line)
-	_ = s.out.Write(frames.Log{Type: frames.TypeLog, Source: frames.SourceFunction, RequestID: e.requestID()}, nonNil(line))
+	_ = s.out.Write(frames.Log{Type: frames.TypeLog, Source: frames.SourceFunction, RequestID: e.requestOf(line)}, nonNil(line))
+}
+
+// requestOf is the invocation that a line belongs to. Of several at once that is said by the line itself, if it is JSON, as
+// Lambda's logs are then; "" when nobody knows.
+func (e *environment) requestOf(line []byte) string {
+	if e.crowd == nil {
+		return e.requestID()
+	}
+	if bytes.HasPrefix(line, []byte("{")) {
+		var said struct {
+			RequestID    string `json:"requestId"`
+			AWSRequestID string `json:"AWSRequestId"` // in what aws-lambda-go logs
+		}
+		if json.Unmarshal(line, &said) == nil && said.RequestID+said.AWSRequestID != "" {
+			return cmp.Or(said.RequestID, said.AWSRequestID)
+		}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.crowd.alone()
 }
 
 func nonNil(line []byte) []byte {
