@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 
 	"github.com/serverless/open-runtime/internal/runtimeapi"
 )
@@ -246,6 +247,7 @@ func (e *environment) finish(inv *invocation, a answer) {
 	}
 	e.mu.Unlock()
 	inv.answered <- a
+	runtime.Gosched() // the caller is answered before the runtime hears that it was heard
 }
 
 // initErrorPosted takes the error of an INIT; it is legal before the first /next only.
