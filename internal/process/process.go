@@ -32,6 +32,10 @@ type Spec struct {
 
 	// Sys is a base for credentials and namespaces; the process group and the death signal are set here.
 	Sys *syscall.SysProcAttr
+
+	// Around is given the fork, to call it once on the thread that forks: the child is born into what that thread is in
+	// meanwhile. nil calls it.
+	Around func(fork func())
 }
 
 // A Child is a started process and its group.
@@ -75,8 +79,14 @@ func startStarter() {
 	go func() {
 		runtime.LockOSThread()
 		for o := range starter.specs {
-			child, err := fork(o.spec)
-			o.reply <- started{child, err}
+			var s started
+			start := func() { s.child, s.err = fork(o.spec) }
+			if o.spec.Around == nil {
+				start()
+			} else {
+				o.spec.Around(start)
+			}
+			o.reply <- s
 		}
 	}()
 }

@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/serverless/open-runtime/internal/owner"
 )
@@ -20,6 +23,7 @@ type backstop struct {
 	limit string // the file with the limit
 	loose bool   // processes have no limit
 	count string // the cgroup that counts processes, where that is another one; may be empty
+	born  bool   // the process was born in it
 }
 
 // supervisorAllowance is what the supervisor itself may use on top of the function's memory and /tmp.
@@ -103,6 +107,58 @@ func (b *backstop) add(pid int) error {
 		}
 	}
 	return nil
+}
+
+// around has a process born in the cgroups of version 1, by a thread that goes there and comes back: a thread that moves
+// itself waits for nobody, while to move another process the kernel waits until no processor is in the midst of a fork or an
+// exit, which takes longer than all else that a sandbox needs. Where that can't be, the process is outside, and to be added.
+func (b *backstop) around(fork func()) {
+	if b == nil {
+		fork()
+		return
+	}
+	back, err := b.enter()
+	b.born = err == nil
+	fork()
+	for _, home := range back {
+		_, _ = home.WriteString("0") // one that stays comes back with the next
+		home.Close()
+	}
+}
+
+// enter takes the calling thread into the cgroups, and gives the files of those it came from.
+func (b *backstop) enter() (back []*os.File, err error) {
+	if b.limit != limitV1 {
+		return nil, errors.New("threads have no cgroup of their own in version 2")
+	}
+	for _, dir := range b.dirs() {
+		home, err := openHome(filepath.Dir(dir))
+		if err != nil {
+			return back, err
+		}
+		if err := writeControl(filepath.Join(dir, tasksV1), "0"); err != nil {
+			home.Close()
+			return back, err
+		}
+		back = append(back, home)
+	}
+	return back, nil
+}
+
+// tasksV1 is the file of a cgroup of version 1 with its threads. 0 is who writes it.
+const tasksV1 = "tasks"
+
+// openHome opens the file by which the calling thread comes back to a cgroup. It must be in it.
+func openHome(dir string) (*os.File, error) {
+	name := filepath.Join(dir, tasksV1)
+	threads, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(strings.Fields(string(threads)), strconv.Itoa(unix.Gettid())) {
+		return nil, fmt.Errorf("this thread is not in %s", dir)
+	}
+	return os.OpenFile(name, os.O_WRONLY, 0)
 }
 
 // killed says whether the kernel has killed for memory here.

@@ -13,7 +13,6 @@ import (
 
 	"github.com/serverless/open-runtime/internal/frames"
 	"github.com/serverless/open-runtime/internal/process"
-	"github.com/serverless/open-runtime/pkg/emulator"
 )
 
 // instance is one sandbox that runs.
@@ -49,22 +48,19 @@ func (i *instance) Wait() error {
 // mostText is how much of the supervisor's stderr is kept, in bytes: a panic, which is all that goes there.
 const mostText = 8 << 10
 
-// limit puts the sandbox into a memory cgroup of its own, while it is still being set up: with version 1 of cgroups the
-// kernel takes about as long for it as for all of the mounting.
-func (i *instance) limit(spec emulator.Spec, logger *slog.Logger) {
+// limit sees to it that the sandbox is in its memory cgroup, if there is one, while it is still being set up: the kernel
+// takes longer for that than for all of the mounting.
+func (i *instance) limit(b *backstop, logger *slog.Logger) {
 	defer close(i.limited)
-	if spec.MemoryMB <= 0 {
+	if b == nil {
 		return
 	}
-	b, err := newBackstop(spec.MemoryMB, spec.TmpMB, spec.Loose)
-	if err == nil {
-		if err = b.add(i.child.PID()); err != nil {
+	if !b.born {
+		if err := b.add(i.child.PID()); err != nil {
 			_ = b.remove()
+			logger.Debug("no memory cgroup", "cause", err)
+			return
 		}
-	}
-	if err != nil {
-		logger.Debug("no memory cgroup", "cause", err)
-		return
 	}
 	i.backstop, i.facts.MemoryLimit = b, "cgroup"
 }

@@ -49,13 +49,17 @@ func (s Sandbox) start(ctx context.Context, spec emulator.Spec, who string, in i
 		return nil, err
 	}
 	defer ends.closeInner()
+	b := s.newBackstop(spec)
 	child, err := process.Start(process.Spec{
 		Path: in.Supervisor, Args: []string{"supervisor", "namespace"}, Env: []string{}, Dir: "/",
 		Stdin: ends.stdin.inner, Stdout: ends.stdout.inner, Stderr: ends.stderr.inner, Extra: []*os.File{ends.setup.inner},
-		Sys: attributes(who, spec.Network),
+		Sys: attributes(who, spec.Network), Around: b.around,
 	})
 	if err != nil {
 		ends.closeOuter()
+		if b != nil {
+			_ = b.remove()
+		}
 		return nil, explain(who, fmt.Errorf("starting the supervisor: %w", err))
 	}
 	ends.closeInner() // so that the ends that are left here see the supervisor's death
@@ -64,7 +68,7 @@ func (s Sandbox) start(ctx context.Context, spec emulator.Spec, who string, in i
 		ended: make(chan struct{}), limited: make(chan struct{}),
 		facts: facts(spec, who),
 	}
-	go i.limit(spec, s.logger())
+	go i.limit(b, s.logger())
 	stop := context.AfterFunc(ctx, child.Kill)
 	go i.supervise(ctx, ends.stderr.outer, stop)
 	if err := instruct(ends.setup.outer, in, who); err != nil {
@@ -80,6 +84,19 @@ func (s Sandbox) start(ctx context.Context, spec emulator.Spec, who string, in i
 	}
 	<-i.limited // nothing of the function runs before its memory is limited
 	return i, nil
+}
+
+// newBackstop makes the memory cgroup of a sandbox; nil where there is none.
+func (s Sandbox) newBackstop(spec emulator.Spec) *backstop {
+	if spec.MemoryMB <= 0 {
+		return nil
+	}
+	b, err := newBackstop(spec.MemoryMB, spec.TmpMB, spec.Loose)
+	if err != nil {
+		s.logger().Debug("no memory cgroup", "cause", err)
+		return nil
+	}
+	return b
 }
 
 func facts(spec emulator.Spec, who string) frames.Facts {
