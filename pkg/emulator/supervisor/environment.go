@@ -95,6 +95,9 @@ func (s *supervisor) newEnvironment(request string) *environment {
 		e.fail(func(string) answer { return *a })
 		return e
 	}
+	if e.hasExtensions() {
+		s.spare()
+	}
 	e.mu.Lock()
 	e.settleRegistration()
 	e.mu.Unlock()
@@ -213,6 +216,7 @@ func (e *environment) awaitInit(ctx context.Context, limit <-chan struct{}) *ans
 		if a := e.startRuntime(); a != nil {
 			e.fail(func(string) answer { return *a })
 		}
+		e.supervisor.spare()
 	case <-e.dead:
 	case <-limit:
 		return e.initTimedOut()

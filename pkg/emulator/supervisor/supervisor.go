@@ -57,6 +57,7 @@ type supervisor struct {
 	isFrozen  bool
 
 	memory *meter
+	spared sync.Once
 
 	debugged  atomic.Bool  // somebody has been connected to the debugger
 	records   atomic.Bool  // the host wants a record of the APIs
@@ -127,12 +128,11 @@ func (s *supervisor) greet(in *frames.Reader) error {
 }
 
 // bound gives this process, and so its children, Lambda's quota of open files. Only who has CAP_SYS_RESOURCE could give
-// it to a child of another user. And it sees to it that a function that has all the processes there are leaves it threads.
+// it to a child of another user.
 func (s *supervisor) bound() error {
 	if s.config.Loose {
 		return nil
 	}
-	process.SpareThreads(spareThreads)
 	var limit syscall.Rlimit
 	err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit)
 	if err == nil {
@@ -144,6 +144,14 @@ func (s *supervisor) bound() error {
 		return fmt.Errorf("limiting open files: %w", err)
 	}
 	return nil
+}
+
+// spare sees to it, once, that a function that has all the processes there are leaves this one threads. It takes longer than
+// a sandbox needs to be ready, and so is for when what was started last gets going.
+func (s *supervisor) spare() {
+	if !s.config.Loose {
+		s.spared.Do(func() { process.SpareThreads(spareThreads) })
+	}
 }
 
 // configure takes the function's configuration.
