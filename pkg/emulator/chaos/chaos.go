@@ -32,13 +32,23 @@ type Function struct {
 	begun   atomic.Uint64
 }
 
+// ErrThrottled is emulator.ErrThrottled of an invocation that is throttled on purpose: the function is not asked.
+var ErrThrottled error = throttled{}
+
+type throttled struct{}
+
+func (throttled) Error() string { return "it was throttled on purpose" }
+
+// Is says that callers are told what they are told of any throttled invocation.
+func (throttled) Is(target error) bool { return target == emulator.ErrThrottled }
+
 // New makes a Function of another.
 func New(o Options) *Function { return &Function{options: o} }
 
 // Config is that of the function.
 func (f *Function) Config() frames.Config { return f.options.Config() }
 
-// Begin begins an invocation, with its faults. One that is throttled fails with emulator.ErrThrottled.
+// Begin begins an invocation, with its faults. One that is throttled fails with ErrThrottled.
 func (f *Function) Begin(ctx context.Context, told frames.SupervisorInvoke, event []byte) (*emulator.Invocation, error) {
 	number, faults := f.draw()
 	return f.begin(ctx, number, faults, told, event)
@@ -70,7 +80,7 @@ func (f *Function) draw() (uint64, Faults) {
 func (f *Function) begin(ctx context.Context, number uint64, faults Faults, told frames.SupervisorInvoke, event []byte) (*emulator.Invocation, error) {
 	if faults.Throttle {
 		f.tell(number, "throttling")
-		return nil, emulator.ErrThrottled
+		return nil, ErrThrottled
 	}
 	if faults.Delay > 0 {
 		f.tell(number, "delaying the event for %s", faults.Delay)

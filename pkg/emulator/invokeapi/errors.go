@@ -35,6 +35,9 @@ type apiError struct {
 	Message string
 }
 
+// Error is what a recording says of an invocation that was refused.
+func (e *apiError) Error() string { return e.name + ": " + e.Message }
+
 func userError(status int, name, format string, args ...any) *apiError {
 	return &apiError{status: status, name: name, Type: "User", Message: fmt.Sprintf(format, args...)}
 }

@@ -42,6 +42,7 @@ func (s *server) serveURL(w http.ResponseWriter, r *http.Request, f Served, path
 	w.Header().Set(headerTraceID, told.TraceID)
 	payload, err := urlEvent(w, r, told, path, f.Shape)
 	if err != nil {
+		s.refused(f, told, nil, err)
 		urlRefuse(w, err)
 		return
 	}

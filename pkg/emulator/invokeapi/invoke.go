@@ -101,6 +101,7 @@ func (s *server) invokeAsync(w http.ResponseWriter, r *http.Request) {
 
 func (s *server) queue(w http.ResponseWriter, a *asked, body []byte) {
 	if err := a.function.Queue.Send(a.told, a.event); err != nil {
+		s.refused(a.function, a.told, a.event, err)
 		notBegun(err).write(w)
 		return
 	}
@@ -153,25 +154,29 @@ func (s *server) respond(w http.ResponseWriter, r *http.Request, a *asked) {
 }
 
 // read reads what is asked for, and sets the headers that every answer has.
-func (s *server) read(w http.ResponseWriter, r *http.Request, operation string) (*asked, *apiError) {
-	a := &asked{told: frames.SupervisorInvoke{ID: identifier.UUID()}}
+func (s *server) read(w http.ResponseWriter, r *http.Request, operation string) (a *asked, refused *apiError) {
+	a = &asked{told: frames.SupervisorInvoke{ID: identifier.UUID()}}
 	w.Header().Set(headerRequestID, a.told.ID)
-	var refused *apiError
 	if a.function, a.told.FunctionARN, refused = s.target(r); refused != nil {
 		return nil, refused
 	}
+	defer func() {
+		if refused != nil && r.Header.Get(headerInvocationType) != kindDryRun {
+			s.refused(a.function, a.told, a.event, refused)
+		}
+	}()
 	if refused := a.readHeaders(r.Header); refused != nil {
-		return nil, refused
+		return a, refused
 	}
 	if a.event, refused = readEvent(w, r, operation); refused != nil {
-		return nil, refused
+		return a, refused
 	}
 	most := mostAsync
 	if operation == operationAsync {
 		most = mostInvokeAsync
 	}
 	if a.kind == kindEvent && len(a.event) > most {
-		return nil, userError(http.StatusRequestEntityTooLarge, typeTooLargeEvent, "%d byte payload is too large for the Event invocation type (limit %d bytes)", len(a.event), most)
+		return a, userError(http.StatusRequestEntityTooLarge, typeTooLargeEvent, "%d byte payload is too large for the Event invocation type (limit %d bytes)", len(a.event), most)
 	}
 	a.told.TraceID = identifier.CompleteTrace(r.Header.Get(headerTraceID), time.Now())
 	w.Header().Set(headerTraceID, toldTrace(a.told.TraceID))
@@ -252,7 +257,8 @@ func (a *asked) readClientContext(encoded string) *apiError {
 	return nil
 }
 
-// readEvent reads a body of at most the bytes that are allowed. Without one the event is {}.
+// readEvent reads a body of at most the bytes that are allowed. Without one the event is {}; one that is none comes with what is
+// wrong with it.
 func readEvent(w http.ResponseWriter, r *http.Request, operation string) ([]byte, *apiError) {
 	buffer := bytes.NewBuffer(make([]byte, 0, max(min(r.ContentLength, runtimeapi.MaxEvent), 0)+bytes.MinRead))
 	_, err := buffer.ReadFrom(http.MaxBytesReader(w, r.Body, runtimeapi.MaxEvent))
@@ -267,7 +273,7 @@ func readEvent(w http.ResponseWriter, r *http.Request, operation string) ([]byte
 		return []byte("{}"), nil
 	}
 	if err := jsonError(event); err != nil {
-		return nil, invalidContent("Could not parse request body into json: Could not parse payload into json: %v", err)
+		return event, invalidContent("Could not parse request body into json: Could not parse payload into json: %v", err)
 	}
 	return event, nil
 }

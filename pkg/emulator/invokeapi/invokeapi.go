@@ -45,6 +45,9 @@ type Options struct {
 
 	// Tell is told what a caller is not: why an invocation that had begun has no answer, and what was wrong with one that had.
 	Tell func(f Function, err error)
+	// Refused is told of an invocation of a function that was refused before the function was asked: what it was to be told, the
+	// event as far as it was read, and why. What the function's own Begin refuses it knows itself.
+	Refused func(f Function, told frames.SupervisorInvoke, event []byte, err error)
 }
 
 // server is the handler of all routes.
@@ -53,6 +56,7 @@ type server struct {
 	only      *Served      // the function, when there is one alone
 	api       http.Handler // of AWS's API
 	tell      func(Function, error)
+	refused   func(Function, frames.SupervisorInvoke, []byte, error)
 }
 
 // Paths of the API, and where a function's URL is for who can't set a host name.
@@ -67,9 +71,12 @@ const (
 
 // New makes the handler. A function's URL is http://NAME.localhost, with the port; one alone is at every other path too.
 func New(o Options) http.Handler {
-	s := &server{functions: map[string]Served{}, tell: o.Tell}
+	s := &server{functions: map[string]Served{}, tell: o.Tell, refused: o.Refused}
 	if s.tell == nil {
 		s.tell = func(Function, error) {}
+	}
+	if s.refused == nil {
+		s.refused = func(Function, frames.SupervisorInvoke, []byte, error) {}
 	}
 	for _, f := range o.Functions {
 		if f.Shape == "" {

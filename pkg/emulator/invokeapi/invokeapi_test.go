@@ -452,3 +452,40 @@ func TestDescribes(t *testing.T) {
 		t.Errorf("no name: %+v", got)
 	}
 }
+
+// Whoever serves is told of each invocation that was refused before the function was asked, and of no other.
+func TestRefused(t *testing.T) {
+	var told []string
+	d := open(t, func(_ *emulator.FunctionOptions, o *invokeapi.Options) {
+		o.Refused = func(f invokeapi.Function, inv frames.SupervisorInvoke, event []byte, err error) {
+			if inv.ID == "" || f.Config().FunctionName != "hello" {
+				t.Errorf("refused was %+v", inv)
+			}
+			told = append(told, fmt.Sprintf("%.9s|%.40s", event, err))
+		}
+	})
+	large := strings.Repeat("1", 7<<20)
+	for _, one := range []struct {
+		what, path, event string
+		headers           []string
+		status            int
+		want              string
+	}{
+		{"an answer", invocations, "1", nil, 200, ""},
+		{"an event that is none", invocations, "{nothing}", nil, 400, "{nothing}|InvalidRequestContentException: Could no"},
+		{"one that is too large", invocations, large, nil, 413, "|RequestTooLargeException: Request must b"},
+		{"one that is too large to wait", invocations, large[:1<<20+1], []string{"X-Amz-Invocation-Type", "Event"}, 413, "111111111|RequestEntityTooLargeException: 1048577 "},
+		{"one of another kind", invocations, "1", []string{"X-Amz-Invocation-Type", "Tea"}, 400, "|InvalidParameterValueException: 1 valida"},
+		{"a stream that is to wait", "/2021-11-15/functions/hello/response-streaming-invocations", "1", []string{"X-Amz-Invocation-Type", "Event"}, 400, "1|InvalidParameterValueException: 1 valida"},
+		{"no invocation", invocations, "{nothing}", []string{"X-Amz-Invocation-Type", "DryRun"}, 400, ""},
+		{"a URL's that is too large", "/", large, nil, 413, "|the event is larger than 6291456 bytes"},
+	} {
+		told = nil
+		if got := d.ask("POST", one.path, one.event, one.headers...); got.status != one.status {
+			t.Errorf("%s: status %d, %s", one.what, got.status, got.body)
+		}
+		if got := strings.Join(told, "\n"); got != one.want {
+			t.Errorf("%s: told was %q, want %q", one.what, got, one.want)
+		}
+	}
+}

@@ -26,6 +26,7 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request) {
 	a, refused := s.read(w, r, operationStream)
 	if refused == nil && a.kind == kindEvent {
 		refused = notOneOf("invocationType", a.kind, []string{kindRequestResponse, kindDryRun})
+		s.refused(a.function, a.told, a.event, refused)
 	}
 	if refused != nil {
 		refused.write(w)
