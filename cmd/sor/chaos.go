@@ -67,7 +67,9 @@ func (f *servedFunction) chaos(o chaosOptions) *chaos.Function {
 // Begin begins an invocation, with what goes wrong with it.
 func (f *servedFunction) Begin(ctx context.Context, told frames.SupervisorInvoke, event []byte) (*emulator.Invocation, error) {
 	if f.faults != nil {
-		return f.faults.Begin(ctx, told, event)
+		inv, err := f.faults.Begin(ctx, told, event)
+		f.recordThrottled(told, event, err)
+		return inv, err
 	}
 	return f.begin(ctx, told, event)
 }
@@ -75,7 +77,16 @@ func (f *servedFunction) Begin(ctx context.Context, told frames.SupervisorInvoke
 // beginAsync is Begin for an event of the queue.
 func (f *servedFunction) beginAsync(ctx context.Context, told frames.SupervisorInvoke, event []byte) (*emulator.Invocation, error) {
 	if f.faults != nil {
-		return f.faults.BeginAsync(ctx, told, event)
+		inv, err := f.faults.BeginAsync(ctx, told, event)
+		f.recordThrottled(told, event, err)
+		return inv, err
 	}
 	return f.begin(ctx, told, event)
+}
+
+// recordThrottled records an invocation that was throttled on purpose before it was about to be handed over.
+func (f *servedFunction) recordThrottled(told frames.SupervisorInvoke, event []byte, err error) {
+	if errors.Is(err, chaos.ErrThrottled) {
+		f.recorder.refused(f.name, told, event, err)
+	}
 }

@@ -137,6 +137,12 @@ func (r *recorder) follow(function, requestID string, inv *emulator.Invocation, 
 	})
 }
 
+// refused records an invocation that no function got.
+func (r *recorder) refused(function string, told frames.SupervisorInvoke, event []byte, err error) {
+	r.begin(function, told, event)
+	r.end(function, told.ID, nil, err)
+}
+
 func (r *recorder) end(function, requestID string, result *emulator.Result, err error) {
 	if r == nil {
 		return

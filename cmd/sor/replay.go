@@ -3,7 +3,6 @@ package main
 // sor replay: the invocations of a recording once more, and what is not as it was.
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -66,10 +65,11 @@ func runReplay(ctx context.Context, screen *ui, cmd *cobra.Command, path string,
 		}
 		o.ignore = append(o.ignore, ignored)
 	}
-	recorded, err := readRecording(path)
+	recorded, err := openRecording(path)
 	if err != nil {
 		return err
 	}
+	defer recorded.close()
 	w, err := openWorkspace(screen)
 	if err != nil {
 		return err
@@ -81,7 +81,7 @@ func runReplay(ctx context.Context, screen *ui, cmd *cobra.Command, path string,
 	if err := overrideProject(p, cmd.Flags(), o.invokeOptions); err != nil {
 		return err
 	}
-	turns, err := turnsOf(recorded, o.function, p.Name)
+	turns, err := turnsOf(recorded.Recording, o.function, p.Name)
 	if err != nil {
 		return fail(exitUsage, "--function NAME takes another function's", fmt.Errorf("%s: %w", path, err))
 	}
@@ -93,29 +93,71 @@ func runReplay(ctx context.Context, screen *ui, cmd *cobra.Command, path string,
 	if name := turns[0].Function; name != p.Name {
 		w.say("the recording is of the function %s, and this is %s", name, p.Name)
 	}
-	now, err := run.replay(ctx, turns)
+	now, err := run.replay(ctx, recorded, turns)
 	if err != nil {
 		return err
 	}
-	return showReplay(cmd.OutOrStdout(), compareTurns(turns, now, o.ignore), o.json)
+	defer now.close()
+	all, err := compareTurns(recorded, turns, now, o.ignore)
+	if err != nil {
+		return err
+	}
+	return showReplay(cmd.OutOrStdout(), all, o.json)
 }
 
-// readRecording reads a file; what is wrong with it is told with its line.
-func readRecording(path string) (*recording.Recording, error) {
+// A recordingFile is a recording with the file that it is read from.
+type recordingFile struct {
+	*recording.Recording
+	close func()
+}
+
+// openRecording reads through a file; what is wrong with it is told with its line. Of a pipe a copy is read: what is in a recording
+// may be more than memory holds.
+func openRecording(path string) (*recordingFile, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, fail(exitUsage, "sor invoke --local --record FILE makes one", fmt.Errorf("reading the recording: %w", err))
 	}
-	defer file.Close()
-	r, err := recording.Read(file)
+	closeAll := func() { file.Close() }
+	if info, err := file.Stat(); err == nil && !info.Mode().IsRegular() {
+		pipe := file
+		if file, err = ownFile(); err != nil {
+			pipe.Close()
+			return nil, err
+		}
+		_, err = io.Copy(file, pipe)
+		pipe.Close()
+		closeAll = func() { removeOwn(file) }
+		if err != nil {
+			closeAll()
+			return nil, fail(exitUsage, "", fmt.Errorf("reading the recording: %w", err))
+		}
+	}
+	r, err := recording.Open(file)
 	if err != nil {
+		closeAll()
 		return nil, fail(exitUsage, "", fmt.Errorf("reading the recording %s: %w", path, err))
 	}
-	return r, nil
+	return &recordingFile{r, closeAll}, nil
+}
+
+// ownFile makes a file that only this user can read; removeOwn removes it where an open file can't be, so that nothing is left.
+func ownFile() (*os.File, error) {
+	file, err := os.CreateTemp("", "sor-replay-")
+	if err != nil {
+		return nil, fail(exitMissing, "name a folder for temporary files that can be written: TMPDIR", err)
+	}
+	_ = os.Remove(file.Name())
+	return file, nil
+}
+
+func removeOwn(file *os.File) {
+	file.Close()
+	_ = os.Remove(file.Name()) // what can't be removed is a temporary file
 }
 
 // turnsOf picks the invocations of a function: the one that was asked for, the only one, or the project's.
-func turnsOf(r *recording.Recording, asked, project string) ([]*recording.Turn, error) {
+func turnsOf(r *recording.Recording, asked, project string) ([]*recording.Listed, error) {
 	var names []string
 	for _, f := range r.Functions {
 		names = append(names, f.Name)
@@ -128,7 +170,7 @@ func turnsOf(r *recording.Recording, asked, project string) ([]*recording.Turn, 
 	default:
 		name = project
 	}
-	var turns []*recording.Turn
+	var turns []*recording.Listed
 	for _, t := range r.Turns {
 		if t.Function == name {
 			turns = append(turns, t)
@@ -144,30 +186,39 @@ func turnsOf(r *recording.Recording, asked, project string) ([]*recording.Turn, 
 }
 
 // skipped says why an invocation is not driven again, "" when it is.
-func skipped(t *recording.Turn) string {
-	switch {
-	case t.Outcome == nil:
+func skipped(t *recording.Listed) string {
+	if !t.Ended {
 		return "the recording ends before its answer"
-	case t.Outcome.Failure != "":
-		return t.Outcome.Failure
 	}
-	return ""
+	return t.Failure
 }
 
 // replay invokes what was recorded in one warm sandbox, and gives what was recorded of that.
-func (s *session) replay(ctx context.Context, turns []*recording.Turn) (played *recording.Recording, err error) {
-	var file bytes.Buffer
+func (s *session) replay(ctx context.Context, recorded *recordingFile, turns []*recording.Listed) (played *recordingFile, err error) {
+	file, err := ownFile()
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			removeOwn(file)
+		}
+	}()
 	header, secrets := recordHeader(s)
-	s.recorder = &recorder{Writer: recording.NewWriter(&file, header, secrets)}
+	s.recorder = &recorder{Writer: recording.NewWriter(file, header, secrets)}
 	s.recorder.of(s.project.Name, &s.options)
 	if err := s.start(ctx); err != nil {
 		return nil, err
 	}
-	for _, t := range turns {
-		if skipped(t) != "" {
+	for _, listed := range turns {
+		if skipped(listed) != "" {
 			continue
 		}
-		_, err := s.hand(ctx, toldAgain(t), t.Event)
+		t, err := recorded.Turn(listed)
+		if err != nil {
+			return nil, errors.Join(err, s.close())
+		}
+		_, err = s.hand(ctx, toldAgain(t), t.Event)
 		switch {
 		case ctx.Err() != nil:
 			return nil, errors.Join(ctx.Err(), s.close())
@@ -183,7 +234,11 @@ func (s *session) replay(ctx context.Context, turns []*recording.Turn) (played *
 	if err := s.close(); err != nil {
 		return nil, err
 	}
-	return recording.Read(&file)
+	if err := s.recorder.Flush(); err != nil {
+		return nil, err
+	}
+	now, err := recording.Open(file)
+	return &recordingFile{now, func() { removeOwn(file) }}, err
 }
 
 // toldAgain is what a sandbox is told again: with the trace that the emulator made when the caller had none.
@@ -216,23 +271,30 @@ type durations struct {
 }
 
 // compareTurns compares what was recorded with what came now, one by one.
-func compareTurns(turns []*recording.Turn, now *recording.Recording, ignore []recording.Path) []replayed {
+func compareTurns(recorded *recordingFile, turns []*recording.Listed, now *recordingFile, ignore []recording.Path) ([]replayed, error) {
 	var all []replayed
 	left := now.Turns
 	for i, t := range turns {
 		one := replayed{Invocation: i + 1, Line: t.Line, RequestID: t.RequestID, Skipped: skipped(t), Differences: []recording.Difference{}}
 		if one.Skipped == "" {
-			again := left[0]
+			before, err := recorded.Turn(t)
+			if err != nil {
+				return nil, err
+			}
+			again, err := now.Turn(left[0])
+			if err != nil {
+				return nil, err
+			}
 			left = left[1:]
-			one.Differences = append(one.Differences, recording.Compare(t, again, ignore)...)
+			one.Differences = append(one.Differences, recording.Compare(before, again, ignore)...)
 			if again.Outcome.Report != nil {
-				one.DurationMs = &durations{t.Outcome.Report.DurationMs, again.Outcome.Report.DurationMs}
+				one.DurationMs = &durations{before.Outcome.Report.DurationMs, again.Outcome.Report.DurationMs}
 			}
 		}
 		one.Same = len(one.Differences) == 0
 		all = append(all, one)
 	}
-	return all
+	return all, nil
 }
 
 // showReplay tells what differs, and the exit status.

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/serverless/open-runtime/internal/frames"
 	"github.com/serverless/open-runtime/pkg/emulator"
 	"github.com/serverless/open-runtime/pkg/emulator/invokeapi"
 	"github.com/serverless/open-runtime/pkg/event"
@@ -197,7 +198,7 @@ func (s *served) record(o recordOptions) error {
 
 // serve serves until ctx ends, and leaves nothing behind.
 func (s *served) serve(ctx context.Context, listener net.Listener, o startOptions) error {
-	api := invokeapi.Options{Hosts: append(o.hosts, ownHost(listener)...), Origins: o.origins, Tell: s.tell}
+	api := invokeapi.Options{Hosts: append(o.hosts, ownHost(listener)...), Origins: o.origins, Tell: s.tell, Refused: s.refused}
 	for _, f := range s.functions {
 		p := f.session().project
 		api.Functions = append(api.Functions, invokeapi.Served{
@@ -248,6 +249,11 @@ func (s *served) tell(f invokeapi.Function, err error) {
 		prefix = f.Config().FunctionName + ": "
 	}
 	s.line(s.paint("31", "error: ") + prefix + err.Error())
+}
+
+// refused records an invocation that no function got.
+func (s *served) refused(f invokeapi.Function, told frames.SupervisorInvoke, event []byte, err error) {
+	s.recorder.refused(f.Config().FunctionName, told, event, err)
 }
 
 // ownHost is the address that was asked for, if it was a particular one.

@@ -1,6 +1,7 @@
 package recording
 
-// Reading: the invocations of a file, each with its calls and its outcome.
+// Reading: the invocations of a file, each with its calls and its outcome. A file may be larger than memory: what is kept of it
+// is where things are.
 
 import (
 	"bufio"
@@ -8,16 +9,37 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 
 	"github.com/serverless/open-runtime/internal/jsontext"
 	"github.com/serverless/open-runtime/internal/runtimeapi"
 )
 
-// A Recording is a file that was read.
+// A Recording is a file that was read through: all is right with its lines, and it is known which of them are of what.
 type Recording struct {
 	Header
-	Turns []*Turn // in the order in which they were handed over
+	Turns []*Listed // in the order in which they were handed over
+
+	file io.ReaderAt
+}
+
+// A Listed is one invocation of a recording: what is kept of it in memory.
+type Listed struct {
+	Line                int // of the invocation in the file
+	Function, RequestID string
+	Ended               bool   // there is an outcome
+	Failure             string // of the outcome, if it is one
+
+	empty               bool // no event
+	invocation, outcome span
+	calls               [][2]span // of the request and of the answer
+}
+
+// A span is where a line is in the file.
+type span struct {
+	offset int64
+	length int
 }
 
 // A Turn is one invocation and what came of it.
@@ -50,10 +72,15 @@ var (
 	errEmpty  = errors.New("it is empty")
 )
 
-// Read reads a recording. What is wrong with it is a *LineError, or an error of reading.
-func Read(r io.Reader) (*Recording, error) {
-	f := &reading{in: bufio.NewReaderSize(r, 64<<10), turns: map[key]*Turn{}, asked: map[exchange]Message{}}
+// Open reads through a recording, a line at a time. What is wrong with it is a *LineError, or an error of reading. The file is to
+// stay as it is while turns are read from it.
+func Open(file io.ReaderAt) (*Recording, error) {
+	f := &reading{
+		in: bufio.NewReaderSize(io.NewSectionReader(file, 0, math.MaxInt64), 64<<10), recording: Recording{file: file},
+		turns: map[key]*Listed{}, asked: map[exchange]asked{},
+	}
 	for {
+		f.at.offset += int64(f.at.length)
 		line, err := f.line()
 		if errors.Is(err, io.EOF) && f.number > 0 {
 			return &f.recording, nil
@@ -74,10 +101,17 @@ func Read(r io.Reader) (*Recording, error) {
 // A reading is a file that is being read.
 type reading struct {
 	in        *bufio.Reader
-	number    int // of the line
+	number    int  // of the line
+	at        span // where that is
 	recording Recording
-	turns     map[key]*Turn // the latest of an ID
-	asked     map[exchange]Message
+	turns     map[key]*Listed // the latest of an ID
+	asked     map[exchange]asked
+}
+
+// An asked request has no answer yet.
+type asked struct {
+	at   span
+	path string
 }
 
 type key struct{ function, requestID string }
@@ -96,6 +130,7 @@ func (f *reading) line() ([]byte, error) {
 		line = append(line, part...)
 		switch {
 		case err == nil:
+			f.at.length = len(line)
 			return line[:len(line)-1], nil
 		case len(line) > longestLine:
 			return nil, fmt.Errorf("it has over %d MB", longestLine>>20)
@@ -154,10 +189,10 @@ func (f *reading) takeHeader(line []byte) error {
 }
 
 func (f *reading) takeInvocation(inv Invocation) error {
-	if inv.RequestID == "" || len(inv.Event) == 0 {
-		return errors.New("an invocation has a requestId and an event")
+	if inv.RequestID == "" {
+		return errors.New("an invocation has a requestId")
 	}
-	t := &Turn{Line: f.number, Invocation: inv}
+	t := &Listed{Line: f.number, Function: inv.Function, RequestID: inv.RequestID, empty: len(inv.Event) == 0, invocation: f.at}
 	f.turns[key{inv.Function, inv.RequestID}] = t
 	f.recording.Turns = append(f.recording.Turns, t)
 	return nil
@@ -168,12 +203,14 @@ func (f *reading) takeOutcome(o Outcome) error {
 	switch {
 	case t == nil:
 		return fmt.Errorf("the invocation %s is not in the file", o.RequestID)
-	case t.Outcome != nil:
+	case t.Ended:
 		return fmt.Errorf("the invocation %s has an outcome already", o.RequestID)
 	case o.Report == nil && o.Failure == "":
 		return errors.New("an outcome has a report or a failure")
+	case o.Failure == "" && t.empty:
+		return errors.New("its invocation has no event, and no failure says why")
 	}
-	t.Outcome = &o
+	t.Ended, t.Failure, t.outcome = true, o.Failure, f.at
 	return nil
 }
 
@@ -182,7 +219,7 @@ func (f *reading) takeOutcome(o Outcome) error {
 func (f *reading) takeMessage(m Message) error {
 	of := exchange{m.Function, m.Sandbox, m.Exchange}
 	if m.Type == typeRequest {
-		f.asked[of] = m
+		f.asked[of] = asked{f.at, m.Path}
 		return nil
 	}
 	request, ok := f.asked[of]
@@ -190,19 +227,46 @@ func (f *reading) takeMessage(m Message) error {
 		return fmt.Errorf("the request of exchange %d is not in the file", m.Exchange)
 	}
 	delete(f.asked, of)
-	call := Call{request, m}
-	if t := f.turns[key{m.Function, call.requestID()}]; t != nil {
-		t.Calls = append(t.Calls, call)
+	if t := f.turns[key{m.Function, requestID(request.path, m)}]; t != nil {
+		t.calls = append(t.calls, [2]span{request.at, f.at})
 	}
 	return nil
 }
 
+// Turn reads all that is said of an invocation.
+func (r *Recording) Turn(l *Listed) (*Turn, error) {
+	t := &Turn{Line: l.Line}
+	err := r.entry(l.invocation, &t.Invocation)
+	for _, spans := range l.calls {
+		var call Call
+		err = errors.Join(err, r.entry(spans[0], &call.Request), r.entry(spans[1], &call.Answer))
+		t.Calls = append(t.Calls, call)
+	}
+	if l.Ended {
+		t.Outcome = &Outcome{}
+		err = errors.Join(err, r.entry(l.outcome, t.Outcome))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the invocation in line %d: %w", l.Line, err)
+	}
+	return t, nil
+}
+
+// entry reads a line again.
+func (r *Recording) entry(at span, into any) error {
+	line := make([]byte, at.length)
+	if _, err := r.file.ReadAt(line, at.offset); err != nil {
+		return err
+	}
+	return json.Unmarshal(line, into)
+}
+
 // requestID says of which invocation a call is: the path says it, or the answer does.
-func (c Call) requestID() string {
-	path, _, _ := strings.Cut(c.Request.Path, "?")
+func requestID(path string, answer Message) string {
+	path, _, _ = strings.Cut(path, "?")
 	switch path {
 	case runtimeapi.PathNext:
-		for name, values := range c.Answer.Header {
+		for name, values := range answer.Header {
 			if strings.EqualFold(name, runtimeapi.HeaderRequestID) && len(values) > 0 {
 				return values[0]
 			}
@@ -212,7 +276,7 @@ func (c Call) requestID() string {
 		var event struct {
 			RequestID string `json:"requestId"`
 		}
-		_ = json.Unmarshal(c.Answer.Body, &event) // an error has no ID
+		_ = json.Unmarshal(answer.Body, &event) // an error has no ID
 		return event.RequestID
 	}
 	rest, ok := strings.CutPrefix(path, runtimeapi.PathInvocation)

@@ -46,7 +46,7 @@ const (
 	typeOutcome    = "outcome"
 )
 
-// An Invocation is what the host was about to hand over.
+// An Invocation is what the host was about to hand over, or refused to.
 type Invocation struct {
 	Type            string `json:"type"`
 	TimeUs          int64  `json:"timeUs"`
@@ -60,7 +60,7 @@ type Invocation struct {
 	ContentType     string `json:"contentType,omitempty"`
 	Streamed        bool   `json:"streamed,omitempty"`    // the caller took a stream
 	KillAfterMs     int64  `json:"killAfterMs,omitempty"` // what --chaos wanted of it
-	Event           Body   `json:"event"`
+	Event           Body   `json:"event"`                 // empty of one that was refused before it was read
 }
 
 // Told is what a sandbox is told of it.

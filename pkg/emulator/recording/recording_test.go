@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -24,13 +27,31 @@ func newHeader() recording.Header {
 	}
 }
 
-func read(t *testing.T, text string) *recording.Recording {
+// A whole recording, with all turns.
+type whole struct {
+	recording.Header
+	Turns []*recording.Turn
+}
+
+func read(t *testing.T, text string) whole {
 	t.Helper()
-	r, err := recording.Read(strings.NewReader(text))
+	r, err := recording.Open(strings.NewReader(text))
 	if err != nil {
 		t.Fatalf("%v in\n%s", err, text)
 	}
-	return r
+	all := whole{Header: r.Header}
+	for _, listed := range r.Turns {
+		turn, err := r.Turn(listed)
+		if err != nil {
+			t.Fatalf("%v in\n%s", err, text)
+		}
+		if listed.RequestID != turn.RequestID || listed.Function != turn.Function || listed.Ended != (turn.Outcome != nil) ||
+			listed.Ended && listed.Failure != turn.Outcome.Failure {
+			t.Errorf("%+v is listed as %+v", turn, listed)
+		}
+		all.Turns = append(all.Turns, turn)
+	}
+	return all
 }
 
 // exchange writes a request and its answer.
@@ -161,7 +182,7 @@ func TestReadErrors(t *testing.T) {
 		{"a number", header + "3\n", "line 2: it is no object"},
 		{"unknown", header + `{"type":"tea"}` + "\n", `line 2: there are no entries of type "tea"`},
 		{"no ID", header + `{"type":"invocation","event":"1"}` + "\n", "line 2: an invocation has a requestId"},
-		{"no event", header + `{"type":"invocation","requestId":"a"}` + "\n", "line 2: an invocation has a requestId and an event"},
+		{"no event", header + `{"type":"invocation","function":"f","requestId":"a"}` + "\n" + outcome, "line 3: its invocation has no event, and no failure says why"},
 		{"a body of another kind", header + `{"type":"invocation","requestId":"a","event":{"b":1}}` + "\n", "line 2: a body is a text"},
 		{"no base64", header + `{"type":"invocation","requestId":"a","event":{"base64":"!"}}` + "\n", "line 2: a body is a text"},
 		{"outcome of nothing", header + outcome, "line 2: the invocation a is not in the file"},
@@ -173,11 +194,15 @@ func TestReadErrors(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := recording.Read(strings.NewReader(test.text))
+			_, err := recording.Open(strings.NewReader(test.text))
 			if _, ok := errors.AsType[*recording.LineError](err); !ok || !strings.HasPrefix(err.Error(), test.want) {
 				t.Errorf("got %v, want %s", err, test.want)
 			}
 		})
+	}
+	refused := `{"type":"invocation","function":"f","requestId":"a","event":""}` + "\n" + `{"type":"outcome","function":"f","requestId":"a","failure":"it was too large"}` + "\n"
+	if r := read(t, header+refused); r.Turns[0].Outcome.Failure != "it was too large" {
+		t.Errorf("an invocation that was refused unread is %+v", r.Turns[0])
 	}
 	if r := read(t, header+inv); r.Turns[0].Outcome != nil || r.Turns[0].Line != 2 {
 		t.Errorf("an invocation that was cut off is %+v", r.Turns[0])
@@ -218,5 +243,49 @@ func TestWriteErrors(t *testing.T) {
 	w.Log("hello", frames.Log{}, nil)
 	if err := w.Flush(); !errors.Is(err, io.ErrShortWrite) || !strings.HasPrefix(err.Error(), "writing the recording: ") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// What a recording takes of memory does not follow from what is in its events and answers.
+func TestLargeRecording(t *testing.T) {
+	const n, size = 24, 1 << 20
+	file, err := os.Create(filepath.Join(t.TempDir(), "recording"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	w := recording.NewWriter(file, newHeader(), nil)
+	payload := bytes.Repeat([]byte("x"), size)
+	for i := range n {
+		id := fmt.Sprint(i)
+		w.Begin("hello", frames.SupervisorInvoke{ID: id}, payload)
+		w.End("hello", id, &emulator.Result{Payload: payload, Report: report("success")}, nil)
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	used := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := used()
+	r, err := recording.Open(file)
+	if err != nil || len(r.Turns) != n {
+		t.Fatal(err, r)
+	}
+	if took := used() - before; took > n*size/4 {
+		t.Errorf("it takes %d MB of %d", took>>20, 2*n*size>>20)
+	}
+	turn, err := r.Turn(r.Turns[12])
+	if err != nil || turn.RequestID != "12" || len(turn.Event) != size || len(turn.Outcome.Payload) != size || turn.Line != 2+2*12 {
+		t.Errorf("%v, %.300q", err, fmt.Sprint(turn))
+	}
+	if err := file.Truncate(size); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Turn(r.Turns[12]); err == nil || !strings.HasPrefix(err.Error(), "reading the invocation in line 26: ") {
+		t.Errorf("of a file that was cut off meanwhile: %v", err)
 	}
 }
