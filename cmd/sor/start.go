@@ -162,6 +162,7 @@ type served struct {
 	functions []*servedFunction
 	records   *destination
 	recorder  *recorder
+	otherName sync.Once // the first is told
 }
 
 // openFunctions reads and stages all projects. No sandbox has started when it returns.
@@ -198,7 +199,7 @@ func (s *served) record(o recordOptions) error {
 
 // serve serves until ctx ends, and leaves nothing behind.
 func (s *served) serve(ctx context.Context, listener net.Listener, o startOptions) error {
-	api := invokeapi.Options{Hosts: append(o.hosts, ownHost(listener)...), Origins: o.origins, Tell: s.tell, Refused: s.refused}
+	api := invokeapi.Options{Hosts: append(o.hosts, ownHost(listener)...), Origins: o.origins, Tell: s.tell, Renamed: s.renamed, Refused: s.refused}
 	for _, f := range s.functions {
 		p := f.session().project
 		api.Functions = append(api.Functions, invokeapi.Served{
@@ -249,6 +250,13 @@ func (s *served) tell(f invokeapi.Function, err error) {
 		prefix = f.Config().FunctionName + ": "
 	}
 	s.line(s.paint("31", "error: ") + prefix + err.Error())
+}
+
+// renamed says that whoever asks has another name for the function.
+func (s *served) renamed(f invokeapi.Function, name string) {
+	s.otherName.Do(func() {
+		s.say("note: %s was invoked, and it is %s that runs: a function that is served alone has any name", name, f.Config().FunctionName)
+	})
 }
 
 // refused records an invocation that no function got.

@@ -75,7 +75,8 @@ var answers = []struct {
 }
 
 func TestInvoke(t *testing.T) {
-	s := start(t, nil, project{name: "function", program: "./testdata/function", settings: "memory: 512\ntimeout: 60\n"})
+	s := start(t, nil, project{name: "function", program: "./testdata/function", settings: "memory: 512\ntimeout: 60\n"},
+		project{name: "second", program: "./testdata/function"}) // alone it would have any name
 	each(t, func(t *testing.T, c caller) {
 		for _, one := range answers {
 			t.Run(one.name, func(t *testing.T) {

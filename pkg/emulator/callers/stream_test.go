@@ -57,7 +57,8 @@ func TestStreamError(t *testing.T) {
 
 // A function that does not stream is one chunk; its error is in InvokeComplete.
 func TestStreamOfPlainFunction(t *testing.T) {
-	s := start(t, nil, project{name: "function", program: "./testdata/function", settings: "memory: 512\n"})
+	s := start(t, nil, project{name: "function", program: "./testdata/function", settings: "memory: 512\n"},
+		project{name: "second", program: "./testdata/function"}) // alone it would have any name
 	eachStream(t, func(t *testing.T, c caller) {
 		a := ask{Endpoint: s.url, Function: "function", Stream: true, Payload: []byte(`{"a":1}`)}
 		c.wants(t, c.call(t, a, func(string) {}), answer{Status: 200, Version: "$LATEST", Payload: []byte(`\{"a":1\}`)})

@@ -45,6 +45,8 @@ type Options struct {
 
 	// Tell is told what a caller is not: why an invocation that had begun has no answer, and what was wrong with one that had.
 	Tell func(f Function, err error)
+	// Renamed is told of each invocation of the one function that is served by a name that is not its own.
+	Renamed func(f Function, name string)
 	// Refused is told of an invocation of a function that was refused before the function was asked: what it was to be told, the
 	// event as far as it was read, and why. What the function's own Begin refuses it knows itself.
 	Refused func(f Function, told frames.SupervisorInvoke, event []byte, err error)
@@ -56,6 +58,7 @@ type server struct {
 	only      *Served      // the function, when there is one alone
 	api       http.Handler // of AWS's API
 	tell      func(Function, error)
+	renamed   func(Function, string)
 	refused   func(Function, frames.SupervisorInvoke, []byte, error)
 }
 
@@ -71,9 +74,12 @@ const (
 
 // New makes the handler. A function's URL is http://NAME.localhost, with the port; one alone is at every other path too.
 func New(o Options) http.Handler {
-	s := &server{functions: map[string]Served{}, tell: o.Tell, refused: o.Refused}
+	s := &server{functions: map[string]Served{}, tell: o.Tell, renamed: o.Renamed, refused: o.Refused}
 	if s.tell == nil {
 		s.tell = func(Function, error) {}
+	}
+	if s.renamed == nil {
+		s.renamed = func(Function, string) {}
 	}
 	if s.refused == nil {
 		s.refused = func(Function, frames.SupervisorInvoke, []byte, error) {}

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -202,6 +203,37 @@ func TestNames(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A function that is alone has any name that is one, and who serves it is told of those that are not its own. Of several each
+// has its own.
+func TestOtherNames(t *testing.T) {
+	var renamed []string
+	d := open(t, func(_ *emulator.FunctionOptions, o *invokeapi.Options) {
+		o.Renamed = func(f invokeapi.Function, name string) {
+			renamed = append(renamed, name+" is "+f.Config().FunctionName)
+		}
+	})
+	for name, want := range map[string]string{
+		"hello": arn, "function": arn, "other": arn, "other:live": arn + ":live", "012345678912:function:third": arn,
+		"arn:aws:lambda:eu-west-1:999999999999:function:fourth:7": arn + ":7",
+	} {
+		got := d.ask("POST", "/2015-03-31/functions/"+url.PathEscape(name)+"/invocations", `"told"`)
+		var told frames.SupervisorInvoke
+		if err := json.Unmarshal([]byte(got.body), &told); err != nil || told.FunctionARN != want {
+			t.Errorf("%s: %d %s, want the ARN %s", name, got.status, got.body, want)
+		}
+	}
+	got := d.ask("POST", "/2015-03-31/functions/no%20name/invocations", "{}")
+	got.wants(t, "no name", 400, got.body, "x-amzn-ErrorType", "InvalidParameterValueException")
+	slices.Sort(renamed)
+	if diff := cmp.Diff([]string{"fourth is hello", "other is hello", "other is hello", "third is hello"}, renamed); diff != "" {
+		t.Errorf("told was (-want +got):\n%s", diff)
+	}
+	d = open(t, func(_ *emulator.FunctionOptions, o *invokeapi.Options) {
+		second := emulator.Options{Config: frames.Config{FunctionName: "second", FunctionARN: "arn:aws:lambda:us-east-1:012345678912:function:second"}}
+		o.Functions = []invokeapi.Served{{}, {Function: emulator.NewFunction(emulator.FunctionOptions{Options: second})}}
+	})
 	d.ask("POST", "/2015-03-31/functions/other:live/invocations", "{}").wants(t, "a stranger", 404,
 		`{"Type":"User","Message":"Function not found: arn:aws:lambda:us-east-1:012345678912:function:other:live"}`, "x-amzn-ErrorType", "ResourceNotFoundException")
 }

@@ -1,6 +1,7 @@
 package invokeapi
 
-// Whom a path means: a name, a name with a qualifier, an ARN or a part of one.
+// Whom a path means: a name, a name with a qualifier, an ARN or a part of one. A function that is alone is whom any of them
+// means, as with AWS's own emulator: code that invokes another function by its deployed name runs unchanged.
 // https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_RequestSyntax
 
 import (
@@ -26,6 +27,9 @@ const (
 
 // IsTenant says whether Lambda would take it for a tenant.
 func IsTenant(id string) bool { return len(id) <= mostTenantID && tenantSpelling.MatchString(id) }
+
+// anyFunction is what AWS's own emulator calls its one function.
+const anyFunction = "function"
 
 // spelled refuses a value that is not spelled as AWS's pages say, or is longer.
 func spelled(what, value string, spelling *regexp.Regexp, most int) *apiError {
@@ -61,10 +65,14 @@ func (s *server) target(r *http.Request) (f Served, arn string, refused *apiErro
 		return Served{}, "", invalidParameter("The derived qualifier from the function name does not match the specified qualifier.")
 	}
 	f, ok := s.functions[parts[1]]
-	if !ok && s.only != nil && parts[1] == "function" { // what AWS's own emulator calls its one function
-		f, ok = *s.only, true
-	}
-	if !ok {
+	switch {
+	case ok:
+	case s.only != nil:
+		f = *s.only
+		if parts[1] != anyFunction {
+			s.renamed(f, parts[1])
+		}
+	default:
 		return Served{}, "", notFound(withQualifier("arn:aws:lambda:"+s.place()+":function:"+parts[1], qualifier))
 	}
 	return f, withQualifier(f.Config().FunctionARN, qualifier), nil

@@ -180,7 +180,7 @@ func TestRefusalsAreRead(t *testing.T) {
 	const size = 32 << 20
 	for name, head := range map[string]string{
 		"too large":   "POST " + invocations + " HTTP/1.1\r\nHost: localhost\r\n",
-		"a stranger":  "POST /2015-03-31/functions/other/invocations HTTP/1.1\r\nHost: localhost\r\n",
+		"no name":     "POST /2015-03-31/functions/a.b/invocations HTTP/1.1\r\nHost: localhost\r\n",
 		"a type":      "POST " + invocations + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml\r\n",
 		"by its URL":  "POST / HTTP/1.1\r\nHost: localhost\r\n",
 		"no function": "POST / HTTP/1.1\r\nHost: other.localhost\r\n",
@@ -193,8 +193,8 @@ func TestRefusalsAreRead(t *testing.T) {
 		}
 		response.Body.Close()
 	}
-	_, in := s.dial(t, "POST /2015-03-31/functions/other/invocations HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
-	wantsStatus(t, in, 404)
+	_, in := s.dial(t, "POST /2015-03-31/functions/a.b/invocations HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
+	wantsStatus(t, in, 400)
 }
 
 // The address at which one is asked is a name of this machine, whatever network it is of.
