@@ -22,7 +22,8 @@ func main() {
 }
 
 func run(ctx context.Context) int {
-	err := bootstrap.Run(ctx, bootstrap.Options{Environ: os.Environ(), Args: os.Args[1:], Task: os.Getenv("LAMBDA_TASK_ROOT")})
+	// SOR_OPT is for who starts it on a machine of his own, where the layer is not in /opt.
+	err := bootstrap.Run(ctx, bootstrap.Options{Environ: os.Environ(), Args: os.Args[1:], Task: os.Getenv("LAMBDA_TASK_ROOT"), Opt: os.Getenv("SOR_OPT")})
 	switch {
 	case err == nil:
 		return 0
