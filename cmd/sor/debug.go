@@ -1,12 +1,14 @@
 package main
 
-// --debug and --attach: a debugger in the sandbox for the handler or a middleware, and a runtime that the developer starts.
+// --debug: a debugger in the sandbox, for the handler or a middleware. --attach is in attach.go.
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,7 +31,7 @@ type debugOptions struct {
 // flags are those of all commands that run a function.
 func (o *debugOptions) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.IntVar(&o.port, "debug", 0, "port of a debugger for the handler; no time limit passes while one is connected (Node, Python, Go)")
+	f.IntVar(&o.port, "debug", 0, "port of a debugger for the handler, and the next ones for further functions; no time limit passes while one is connected (Node, Python, Go)")
 	f.BoolVar(&o.wait, "debug-wait", false, "have what is debugged wait for a debugger before it begins")
 	f.StringVar(&o.middleware, "debug-middleware", "", "debug this middleware of the project in place of the handler")
 }
@@ -39,11 +41,57 @@ func (o debugOptions) check() error {
 	switch {
 	case o.port == 0 && (o.wait || o.middleware != ""):
 		return fail(exitUsage, "as in --debug 9229", errors.New("--debug-wait and --debug-middleware need --debug PORT"))
-	case o.port < 0 || o.port > 65535:
+	case o.port < 0 || o.port > mostPort:
 		return fail(exitUsage, "a port is from 1 to 65535", fmt.Errorf("--debug %d is no port", o.port))
 	}
 	return nil
 }
+
+// checkPort says whether the port of the debugger is free. Whoever has it would be who answers.
+func (o debugOptions) checkPort(ctx context.Context) error {
+	if o.port == 0 {
+		return nil
+	}
+	var lc net.ListenConfig
+	listener, err := lc.Listen(ctx, "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(o.port)))
+	if err == nil {
+		return listener.Close()
+	}
+	return fail(exitMissing, "another port: --debug PORT", fmt.Errorf("--debug: %w", portError(uint16(o.port), err)))
+}
+
+// ofEach gives each function a port of its own, in their order. One that has nothing to debug is served without a debugger,
+// and told of, when others have.
+func (o debugOptions) ofEach(w *workspace, projects []*project.Project) ([]debugOptions, error) {
+	each := make([]debugOptions, len(projects))
+	if err := o.check(); err != nil || o.port == 0 {
+		return each, err
+	}
+	var without []string
+	var cause error
+	next := o
+	for i, p := range projects {
+		_, err := next.debuggee(p)
+		switch {
+		case err != nil:
+			without, cause = append(without, p.Name), cmp.Or(cause, err)
+			continue
+		case next.port > mostPort:
+			return nil, fail(exitUsage, "a lower port", fmt.Errorf("--debug %d leaves no port for %s: each function has its own", o.port, p.Name))
+		}
+		each[i] = next
+		next.port++
+	}
+	if len(without) == len(projects) {
+		return nil, cause
+	}
+	if len(without) > 0 {
+		w.say("debugger: none for %s: %v", strings.Join(without, ", "), cause)
+	}
+	return each, nil
+}
+
+const mostPort = 65535
 
 // A debuggee is what is debugged: the handler, or a middleware.
 type debuggee struct {
@@ -138,7 +186,10 @@ func (s *session) debug(ctx context.Context, o debugOptions, d debuggee) error {
 		if err != nil {
 			return err
 		}
-		plan.Command = []string{delve, "exec", "--headless", "--api-version=2", "--accept-multiclient", "--check-go-version=false", "--listen=" + address}
+		// The function is another user than who debugs it; the port is on loopback, and any user here may connect to it.
+		plan.Command = []string{
+			delve, "exec", "--headless", "--api-version=2", "--accept-multiclient", "--only-same-user=false", "--check-go-version=false", "--listen=" + address,
+		}
 		if !o.wait {
 			plan.Command = append(plan.Command, "--continue")
 		}
@@ -146,8 +197,18 @@ func (s *session) debug(ctx context.Context, o debugOptions, d debuggee) error {
 	}
 	s.options.Config.Debug = &plan
 	s.options.Spec.Ports = append(s.options.Spec.Ports, o.port)
-	s.say("debugger: %s, in %s, listens on 127.0.0.1:%d; time is held while somebody is connected", d.name, tool, o.port)
+	s.debuggee = d.name + ", in " + tool
+	if o.middleware != "" {
+		s.say("debugger: %s, is to listen on 127.0.0.1:%d; a line says when it does", s.debuggee, o.port)
+	}
 	return nil
+}
+
+// tellDebugger says that the debugger listens: it may be connected to from now on.
+func (s *session) tellDebugger(prefix string, port []byte) {
+	if !s.quiet {
+		s.line(fmt.Sprintf("%sdebugger: %s, listens on 127.0.0.1:%s; time is held while somebody is connected", prefix, s.debuggee, port))
+	}
 }
 
 func nodeOptions(own, address string, wait bool) string {
@@ -190,24 +251,4 @@ func (s *session) findDelve() (string, error) {
 		s.options.Spec.Binds = append(s.options.Spec.Binds, dir)
 	}
 	return path, nil
-}
-
-// attach says whether a runtime outside of the sandbox can reach its Runtime API.
-func (s *session) attach() error {
-	if s.box.Name() != "namespace" || s.network == "none" {
-		return fail(exitUsage, "--attach --sandbox namespace", errors.New("a runtime that you start reaches the Runtime API of the namespace sandbox, on this machine's own network, only"))
-	}
-	return nil
-}
-
-// tellAttach says how a runtime finds the function.
-func (f *servedFunction) tellAttach() {
-	config := f.Config()
-	f.say("%sstart its runtime with:", f.prefix)
-	for _, variable := range [][2]string{
-		{"AWS_LAMBDA_RUNTIME_API", f.function.API()}, {"_HANDLER", config.Handler}, {"AWS_LAMBDA_FUNCTION_NAME", config.FunctionName},
-		{"AWS_LAMBDA_FUNCTION_VERSION", config.FunctionVersion}, {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE", strconv.Itoa(config.MemoryMB)}, {"AWS_REGION", config.Region},
-	} {
-		f.say("  export %s='%s'", variable[0], variable[1])
-	}
 }

@@ -246,6 +246,9 @@ func (w *workspace) prepare(ctx context.Context, p *project.Project, o invokeOpt
 	if err := o.debug.check(); err != nil {
 		return nil, err
 	}
+	if err := o.debug.checkPort(ctx); err != nil {
+		return nil, err
+	}
 	box, err := w.chooseSandbox(ctx, w.settings.Sandbox, imageFor(p), p.Runtime == project.Managed)
 	if err != nil {
 		return nil, err

@@ -68,16 +68,24 @@ func listenAddress(flag, address string) (complete string, open bool, err error)
 }
 
 func listenError(flag, address string, err error) error {
+	host, port, _ := net.SplitHostPort(address)
+	number, _ := strconv.ParseUint(port, 10, 16)
 	if !errors.Is(err, syscall.EADDRINUSE) {
 		return fail(exitMissing, "", fmt.Errorf("%s %s: %w", flag, address, err))
 	}
-	host, port, _ := net.SplitHostPort(address)
-	number, _ := strconv.ParseUint(port, 10, 16)
-	text := "port " + port + " is in use"
-	if holder := portHolder("/proc", uint16(number)); holder != "" {
+	return fail(exitMissing, "another port: "+flag+" HOST:PORT\nany that is free, and it says which: "+flag+" "+net.JoinHostPort(host, "0"), portError(uint16(number), err))
+}
+
+// portError says why a port can't be had, and who has it where that is known.
+func portError(port uint16, err error) error {
+	if !errors.Is(err, syscall.EADDRINUSE) {
+		return err
+	}
+	text := fmt.Sprintf("port %d is in use", port)
+	if holder := portHolder("/proc", port); holder != "" {
 		text += " by " + holder
 	}
-	return fail(exitMissing, "another port: "+flag+" HOST:PORT\nany that is free, and it says which: "+flag+" "+net.JoinHostPort(host, "0"), errors.New(text))
+	return errors.New(text)
 }
 
 // portHolder says which process listens on a port, where /proc tells: proc_pid_net(5), proc_pid_fd(5).

@@ -41,6 +41,7 @@ type session struct {
 	told            frames.SupervisorInvoke // what each invocation brings along
 	lines           bool                    // each answer is a line
 	strict          *strictness
+	debuggee        string // what is debugged, and in what; "" for nothing
 	recorder        *recorder
 
 	emulator *emulator.Emulator
@@ -90,13 +91,15 @@ func (s *session) config() frames.Config {
 	}
 }
 
+var credentialVariables = []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
+
 // credentials gives the shell's AWS credentials, or ones that no service accepts.
 func credentials(pass bool) map[string]string {
 	if !pass {
 		return map[string]string{"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_SESSION_TOKEN": "local"}
 	}
 	found := map[string]string{}
-	for _, key := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"} {
+	for _, key := range credentialVariables {
 		if value := os.Getenv(key); value != "" {
 			found[key] = value
 		}
@@ -159,6 +162,10 @@ func (s *session) hand(ctx context.Context, told frames.SupervisorInvoke, event 
 
 // onLog prints a log line, or keeps it for --json.
 func (s *session) onLog(log frames.Log, line []byte) {
+	if log.Source == frames.SourceDebugger {
+		s.tellDebugger("", line)
+		return
+	}
 	s.recorder.log(s.project.Name, log, line)
 	if (s.bare || s.settings.Quiet && !s.json) && log.Source == frames.SourcePlatform {
 		return

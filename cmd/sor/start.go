@@ -33,7 +33,7 @@ type startOptions struct {
 	idle        time.Duration
 	grace       time.Duration
 	freeze      bool
-	attach      bool
+	attach      attachOptions
 	async       emulator.AsyncOptions
 	destination string
 	hosts       []string
@@ -80,7 +80,7 @@ there is no sandbox here, 130 invocations were cut off at its end.`,
 	f.StringArrayVar(&o.origins, "allow-origin", nil, "web page that may ask, as https://app.example; may be repeated")
 	f.StringVar(&o.urlAs, "url-as", string(event.ShapeFunctionURL), "what a function's URL is like: "+strings.Join(event.Shapes(), ", "))
 	completes(cmd, "url-as", event.Shapes())
-	f.BoolVar(&o.attach, "attach", false, "start no runtime: you do, in a debugger say; no time limit passes, and an event is delivered again")
+	o.attach.flags(cmd)
 	f.BoolVar(&o.freeze, "freeze", false, "stop every process of a sandbox between two invocations, as Lambda does")
 	f.BoolVar(&o.watch, "watch", true, "bring sandboxes up to date when code, middlewares, layers or sor.yaml change")
 	f.BoolVar(&o.noWatch, "no-watch", false, "serve what there is at the start, whatever changes")
@@ -98,9 +98,12 @@ const unreserved = -1
 func (o startOptions) watches() bool { return o.watch && !o.noWatch }
 
 // check says what is wrong with flags.
-func (o startOptions) check() error {
-	if o.freeze && o.concurrency > 1 {
-		return fail(exitUsage, "leave one of them out", errors.New("--freeze stops everything between two invocations, and with --concurrency there is no between"))
+func (o startOptions) check(flags *pflag.FlagSet, functions int) error {
+	if err := o.contradiction(flags); err != nil {
+		return err
+	}
+	if err := o.attach.check(functions); err != nil {
+		return err
 	}
 	if !slices.Contains(event.Shapes(), o.urlAs) {
 		return fail(exitUsage, alternatives("values of --url-as", o.urlAs, event.Shapes()), fmt.Errorf("--url-as %s is not possible", o.urlAs))
@@ -120,9 +123,39 @@ func (o startOptions) check() error {
 	return nil
 }
 
+// contradiction says which two flags can't both be meant.
+func (o startOptions) contradiction(flags *pflag.FlagSet) error {
+	debug, attach, idle := o.debug.port > 0, o.attach.on, flags.Changed("idle") && o.idle > 0
+	for _, one := range []struct {
+		both bool
+		text string
+	}{
+		{o.freeze && o.concurrency > 1, "--freeze stops everything between two invocations, and with --concurrency there is no between"},
+		{flags.Changed("watch") && o.watch && o.noWatch, "--watch and --no-watch are each other's opposite"},
+		{o.sandboxes > 0 && o.warm > o.sandboxes, fmt.Sprintf("--warm %d starts more than --sandboxes %d allows", o.warm, o.sandboxes)},
+		{attach && debug, "--debug puts a debugger under the runtime that sor starts, and with --attach you start it"},
+		{debug && o.concurrency > 1, "--debug follows one invocation at a time, and --concurrency has several at once"},
+		{debug && o.sandboxes > 1, "--debug has one sandbox, whose debugger has the port, and --sandboxes allows more"},
+		{debug && o.warm > 1, "--debug has one sandbox, whose debugger has the port, and --warm starts more"},
+		{debug && o.freeze, "--freeze stops the debugger of --debug too, between two invocations"},
+		{debug && idle, "--debug keeps its sandbox, and --idle would end it"},
+		{attach && o.concurrency > 1, "--attach has one invocation at a time, and --concurrency several at once"},
+		{attach && o.sandboxes > 1, "--attach serves the one runtime that you start, and --sandboxes allows more"},
+		{attach && o.warm > 1, "--attach serves the one runtime that you start, and --warm starts more sandboxes"},
+		{attach && o.freeze, "--freeze stops processes of the sandbox, and the runtime of --attach is none of them"},
+		{attach && idle, "--attach keeps its sandbox, and --idle would end it"},
+		{attach && o.chaos.text != "", "--chaos kills runtimes that sor starts, and with --attach you start it"},
+	} {
+		if one.both {
+			return fail(exitUsage, "leave one of them out", errors.New(one.text))
+		}
+	}
+	return nil
+}
+
 // runStart checks everything that can be known before anything starts: the port first, then the projects.
 func runStart(ctx context.Context, screen *ui, cmd *cobra.Command, dirs []string, o startOptions) error {
-	if err := o.check(); err != nil {
+	if err := o.check(cmd.Flags(), len(dirs)); err != nil {
 		return err
 	}
 	if err := o.chaos.check(cmd.Flags().Changed("chaos-seed")); err != nil {
@@ -175,7 +208,12 @@ func (w *workspace) openFunctions(ctx context.Context, flags *pflag.FlagSet, dir
 	if err != nil {
 		return nil, err
 	}
+	debugs, err := o.debug.ofEach(w, projects)
+	if err != nil {
+		return nil, err
+	}
 	for i, p := range projects {
+		o.debug = debugs[i]
 		f, err := s.openFunction(ctx, flags, dirs[i], p, o)
 		if err != nil {
 			return nil, err
@@ -221,13 +259,10 @@ func (s *served) serve(ctx context.Context, listener net.Listener, o startOption
 	if o.chaos.text != "" {
 		s.say("chaos: %s, again with --chaos-seed %d", o.chaos.text, o.chaos.seed)
 	}
-	if o.attach {
-		o.warm = 1
-	}
 	err := s.warm(ctx, o.warm)
-	if o.attach && err == nil {
-		for _, f := range s.functions {
-			f.tellAttach()
+	for _, f := range s.functions {
+		if o.attach.on && err == nil && ctx.Err() == nil {
+			err = f.tellAttach()
 		}
 	}
 	if err == nil {
@@ -278,10 +313,14 @@ func urlHost(name, address string) string {
 	return name + ".localhost:" + port
 }
 
-// warm starts sandboxes ahead.
+// warm starts sandboxes ahead: one at least where somebody wants to connect to it.
 func (s *served) warm(ctx context.Context, n int) error {
 	for _, f := range s.functions {
-		if err := f.function.Warm(ctx, n); err != nil && ctx.Err() == nil {
+		ahead := n
+		if f.o.attach.on || f.o.debug.port > 0 {
+			ahead = 1
+		}
+		if err := f.function.Warm(ctx, ahead); err != nil && ctx.Err() == nil {
 			return fail(exitMissing, "`sor doctor` says what this machine can do", err)
 		}
 	}

@@ -35,9 +35,12 @@ type servedFunction struct {
 	inPlace  bool            // its sandboxes have folders of their own, which are brought up to date
 	recorder *recorder
 
-	mu       sync.Mutex
-	now      *session      // what its sandboxes run
-	updating chan struct{} // closed when what has changed is up to date; nil when nothing has
+	mu        sync.Mutex
+	now       *session      // what its sandboxes run
+	lastPlace emulator.Spec // of its last sandbox, when each has folders of its own
+	updating  chan struct{} // closed when what has changed is up to date; nil when nothing has
+
+	attachTold string // how to start a runtime, as it was told
 
 	throttled sync.Once // the first is told
 
@@ -101,7 +104,7 @@ func (s *served) openFunction(ctx context.Context, flags *pflag.FlagSet, dir str
 		options.Reserved = &o.reserved
 	}
 	switch {
-	case o.attach || o.debug.port > 0: // there is one runtime that is yours, and one port
+	case o.attach.on || o.debug.port > 0: // there is one runtime that is yours, and one port
 		options.Sandboxes, options.Idle = 1, 0
 	case run.sharesPorts():
 		f.say("%sthere are extensions in its layers, and its sandboxes would share this machine's ports: it has one at a time (--network none, or docker, for more)", f.prefix)
@@ -109,7 +112,7 @@ func (s *served) openFunction(ctx context.Context, flags *pflag.FlagSet, dir str
 	case options.Sandboxes == 0:
 		options.Sandboxes = machineSandboxes(p.Memory)
 	}
-	if o.attach {
+	if o.attach.on {
 		if err := run.attach(); err != nil {
 			return nil, err
 		}
@@ -128,7 +131,7 @@ func (s *served) openFunction(ctx context.Context, flags *pflag.FlagSet, dir str
 // config is what the supervisor is told of the function.
 func (f *servedFunction) config(run *session) frames.Config {
 	config := run.options.Config
-	config.Concurrency, config.Freeze, config.Attach, config.Record = f.o.concurrency, f.o.freeze, f.o.attach, f.recorder != nil
+	config.Concurrency, config.Freeze, config.Attach, config.Record = f.o.concurrency, f.o.freeze, f.o.attach.on, f.recorder != nil
 	return config
 }
 
@@ -166,6 +169,10 @@ func (f *servedFunction) begin(ctx context.Context, told frames.SupervisorInvoke
 
 // onLog prints a line of the function's log.
 func (f *servedFunction) onLog(log frames.Log, line []byte) {
+	if log.Source == frames.SourceDebugger {
+		f.session().tellDebugger(f.prefix, line)
+		return
+	}
 	f.recorder.log(f.name, log, line)
 	if f.settings.Quiet && log.Source == frames.SourcePlatform {
 		return

@@ -93,6 +93,7 @@ func (f *servedFunction) place(context.Context) (emulator.Placement, error) {
 		return emulator.Placement{}, fmt.Errorf("laying out the sandbox's folders: %w", err)
 	}
 	spec.Task, spec.Opt = p.task, p.opt
+	f.keepPlace(spec)
 	return emulator.Placement{Spec: spec, Update: func(context.Context) error { return f.bringUpToDate(p) }, Release: release}, nil
 }
 
@@ -259,6 +260,7 @@ func (f *servedFunction) reload(ctx context.Context, changes watch.Changes) {
 	}
 	f.function.Replace(ctx, f.config(next), next.options.Spec)
 	f.step(start, "%s%s brought up to date", f.prefix, what)
+	f.reattach(ctx)
 }
 
 // reloadCode is reload of nothing but files of the code; false when there is more to look at.
@@ -297,6 +299,7 @@ func (f *servedFunction) reloadCode(ctx context.Context, start time.Time, change
 	f.laying.Unlock()
 	f.function.Replace(ctx, f.config(now), now.options.Spec)
 	f.step(start, "%scode brought up to date", f.prefix)
+	f.reattach(ctx)
 	return true
 }
 

@@ -22,6 +22,7 @@ const (
 	SourcePlatform  = "platform" // START, END, REPORT, INIT_REPORT and what Lambda itself would log
 	SourceFunction  = "function"
 	SourceExtension = "extension"
+	SourceDebugger  = "debugger" // a debugger listens now, on its port: for whoever is to connect, and part of no log
 )
 
 // Config is the payload of sor's hello: the function that the sandbox is for, and the facts of the sandbox.
@@ -88,6 +89,8 @@ type SupervisorReady struct {
 	Type    string `json:"type"`
 	Version int    `json:"version"`
 	API     string `json:"api"` // host:port of the Runtime API
+
+	Environment []string `json:"environment,omitempty"` // NAME=VALUE, with Config.Attach: what the runtime that comes is to have
 }
 
 // SupervisorInvoke is one invocation from sor. ID is the request ID. sor sends no more at once than Config.Concurrency.

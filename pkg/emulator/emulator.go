@@ -46,9 +46,10 @@ type Emulator struct {
 	done  chan struct{} // closed when the supervisor says no more
 	api   string
 
-	mu      sync.Mutex
-	pending map[string]*Invocation
-	cause   error // why done is closed
+	mu          sync.Mutex
+	pending     map[string]*Invocation
+	environment []string
+	cause       error // why done is closed
 }
 
 // Start starts a sandbox and waits until its supervisor is ready. INIT has begun when it returns.
@@ -105,8 +106,8 @@ func (e *Emulator) handshake(in *frames.Reader) error {
 	if f.Type == frames.TypeFault {
 		return fault(f)
 	}
-	var ready frames.SupervisorReady
-	if err := f.Decode(&ready); err != nil {
+	ready, err := e.takeReady(f)
+	if err != nil {
 		return err
 	}
 	if f.Type != frames.TypeReady || ready.Version != frames.Version {
@@ -115,6 +116,16 @@ func (e *Emulator) handshake(in *frames.Reader) error {
 	e.options.Logger.Debug("supervisor is ready", "runtime_api", ready.API)
 	e.api = ready.API
 	return nil
+}
+
+func (e *Emulator) takeReady(f frames.Frame) (ready frames.SupervisorReady, err error) {
+	if err := f.Decode(&ready); err != nil {
+		return ready, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.environment = ready.Environment
+	return ready, nil
 }
 
 func (e *Emulator) configuration() ([]byte, error) {
@@ -313,6 +324,13 @@ func (e *Emulator) hasEnded() bool {
 
 // API is where the Runtime API listens in the sandbox, as host:port.
 func (e *Emulator) API() string { return e.api }
+
+// Environment is that of the runtime, as NAME=VALUE, with the sandbox's paths. It is known with Config.Attach alone.
+func (e *Emulator) Environment() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.environment
+}
 
 // Facts are what is known of the sandbox.
 func (e *Emulator) Facts() frames.Facts { return e.instance.Facts() }

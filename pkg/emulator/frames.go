@@ -47,6 +47,9 @@ func (e *Emulator) take(f frames.Frame) error {
 	case frames.TypeRecord:
 		return e.takeRecord(f)
 	case frames.TypeReady:
+		if _, err := e.takeReady(f); err != nil {
+			return err
+		}
 		select {
 		case e.ready <- struct{}{}:
 		default: // nobody asked

@@ -426,14 +426,14 @@ func (f *Function) end(m *member) {
 	m.placement.Release()
 }
 
-// API is where the Runtime API of the sandbox that was used last listens, as host:port; "" when there is none.
-func (f *Function) API() string {
+// Environment is that of a runtime for the sandbox that was used last (Emulator.Environment); nil when there is none.
+func (f *Function) Environment() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.members) == 0 {
-		return ""
+		return nil
 	}
-	return f.members[len(f.members)-1].API()
+	return f.members[len(f.members)-1].Environment()
 }
 
 // Sandboxes is how many there are.

@@ -2,14 +2,18 @@
 
 package supervisor
 
-// Time while somebody debugs: a limit that has passed counts only when nobody is connected to the debugger any more.
+// Time while somebody debugs: a limit that has passed counts only when nobody is connected to the debugger any more. And when
+// somebody can: as soon as the debugger listens.
 
 import (
 	"bytes"
 	"context"
 	"fmt"
 	"os"
+	"strconv"
 	"time"
+
+	"github.com/serverless/open-runtime/internal/frames"
 )
 
 // lookEvery is how often it is looked whether a debugger is still there.
@@ -49,19 +53,46 @@ func (s *supervisor) awaitRelease(ctx context.Context) bool {
 	}
 }
 
+// tellDebugger tells the host each time that a debugger begins to listen, until the environment ends: a runtime is started
+// once, a middleware perhaps for each invocation.
+func (e *environment) tellDebugger(port int) {
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	for listened := false; ; {
+		listens := hasSocket(port, socketListening)
+		if listens && !listened {
+			_ = e.supervisor.out.Write(frames.Log{Type: frames.TypeLog, Source: frames.SourceDebugger}, strconv.AppendInt(nil, int64(port), 10))
+		}
+		listened = listens
+		select {
+		case <-look.C:
+		case <-e.gone:
+			return
+		}
+	}
+}
+
+// States of a socket, as proc_pid_net(5) has them.
+const (
+	socketEstablished = "01"
+	socketListening   = "0A"
+)
+
 // isConnected says whether anybody is connected to a port here.
-func isConnected(port int) bool {
+func isConnected(port int) bool { return hasSocket(port, socketEstablished) }
+
+// hasSocket says whether a port here has a socket in a state.
+func hasSocket(port int, state string) bool {
 	for _, table := range []string{"/proc/self/net/tcp", "/proc/self/net/tcp6"} {
 		data, err := os.ReadFile(table)
 		if err != nil {
 			continue
 		}
-		const established = "01"
 		local := fmt.Appendf(nil, ":%04X", port)
 		for line := range bytes.Lines(data) {
 			// sl local_address rem_address st …
 			fields := bytes.Fields(line)
-			if len(fields) > 3 && bytes.HasSuffix(fields[1], local) && string(fields[3]) == established {
+			if len(fields) > 3 && bytes.HasSuffix(fields[1], local) && string(fields[3]) == state {
 				return true
 			}
 		}

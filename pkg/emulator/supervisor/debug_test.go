@@ -5,6 +5,7 @@ package supervisor_test
 import (
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -61,6 +62,51 @@ func TestTimeUntilSomebodyDebugs(t *testing.T) {
 	p.log.await(t, "INIT_REPORT")
 	if took := time.Since(start); took < 600*time.Millisecond {
 		t.Errorf("INIT had %v", took)
+	}
+}
+
+// The host is told when a debugger listens: in each life of the runtime.
+func TestDebuggerIsTold(t *testing.T) {
+	listener, debug := debuggee(t)
+	listener.Close()
+	p := newPuppet(t, func(s *setup) { s.host.Config.Debug = debug })
+	p.turn("{}", func(said) { p.respond("1") })
+	if got := told(p.log); got != 0 {
+		t.Errorf("told %d times that a debugger listens, before one does", got)
+	}
+	again, err := net.Listen("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	port := strconv.Itoa(debug.Port)
+	p.log.await(t, port)
+	equal(t, "told", told(p.log), 1)
+	p.log.forget()
+	if err := p.Reset(t.Context(), p.Config()); err != nil {
+		t.Fatal(err)
+	}
+	p.log.await(t, port)
+}
+
+// told is how often the host was told.
+func told(log *logbook) (n int) {
+	for _, line := range log.all() {
+		if line.Source == frames.SourceDebugger {
+			n++
+		}
+	}
+	return n
+}
+
+// The host has the environment of the runtime that comes, in attach mode alone.
+func TestAttachEnvironment(t *testing.T) {
+	own := variable("OWN", "a value")
+	if got := start(t, t.TempDir(), own, func(s *setup) { s.host.Config.Attach = true }).Environment(); !slices.Contains(got, "OWN=a value") || !slices.Contains(got, "AWS_LAMBDA_FUNCTION_VERSION=$LATEST") {
+		t.Errorf("got %q", got)
+	}
+	if got := newPuppet(t, own).Environment(); got != nil {
+		t.Errorf("got %q without attaching", got)
 	}
 }
 

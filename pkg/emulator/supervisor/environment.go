@@ -139,6 +139,9 @@ func (e *environment) startRuntime() *answer {
 	e.child = child
 	e.mu.Unlock()
 	e.watch(child, e.runtimeExit)
+	if d := s.config.Debug; d != nil {
+		e.watchers.Go(func() { e.tellDebugger(d.Port) })
+	}
 	return nil
 }
 

@@ -227,6 +227,12 @@ func (l *logbook) all() []logLine {
 	return append([]logLine(nil), l.lines...)
 }
 
+func (l *logbook) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines = nil
+}
+
 // function gives what the function printed.
 func (l *logbook) function() []string {
 	var lines []string

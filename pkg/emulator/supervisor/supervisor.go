@@ -168,7 +168,11 @@ func (s *supervisor) configure(data []byte) error {
 
 // ready tells the host that INIT begins.
 func (s *supervisor) ready() error {
-	return s.out.Write(frames.SupervisorReady{Type: frames.TypeReady, Version: frames.Version, API: s.api}, nil)
+	ready := frames.SupervisorReady{Type: frames.TypeReady, Version: frames.Version, API: s.api}
+	if s.config.Attach {
+		ready.Environment = s.runtimeEnvironment()
+	}
+	return s.out.Write(ready, nil)
 }
 
 // fault tells the host why the sandbox can't go on.
