@@ -32,7 +32,7 @@ type liveCode struct {
 }
 
 // mostChanges is how many files may lie over those that were staged whole, before all are again.
-const mostChanges = 4096
+const mostChanges = 20_000
 
 // errWhole says that a change is one of more than some files of the code.
 var errWhole = errors.New("everything is to be looked at")

@@ -222,8 +222,11 @@ func (f *servedFunction) awaitUpdate(ctx context.Context) error {
 	}
 }
 
-// secondLook is how long a tool has that changes several files that belong together.
-const secondLook = 100 * time.Millisecond
+// A tool that changes several files that belong together has some time for each, and so many times.
+const (
+	secondLook = 100 * time.Millisecond
+	mostLooks  = 30
+)
 
 // reload stages what has changed. What is wrong with it is told, and the function stays as it was.
 func (f *servedFunction) reload(ctx context.Context, changes watch.Changes) {
@@ -235,7 +238,8 @@ func (f *servedFunction) reload(ctx context.Context, changes watch.Changes) {
 	f.code.whole = true // until all is well
 	f.code.takeUnwatched()
 	next, err := f.restage(ctx)
-	if err != nil { // a tool may be in the middle of its work
+	for look, before := 1, ""; err != nil && err.Error() != before && look < mostLooks && ctx.Err() == nil; look++ {
+		before = err.Error() // a tool may be in the middle of its work: then something else is wrong the next time
 		select {
 		case <-time.After(secondLook):
 		case <-ctx.Done():
