@@ -89,7 +89,7 @@ func (f *servedFunction) tellAttach() error {
 		if err := writeEnvFile(f.o.attach.file, variables); err != nil {
 			return fail(exitUsage, "name a file that can be written", fmt.Errorf("--attach-env: %w", err))
 		}
-		path := f.absolute(f.o.attach.file)
+		path := absoluteIn(f.wd, f.o.attach.file)
 		f.line(f.prefix + "attach: start its runtime with the environment of " + f.o.attach.file + ", in an IDE or with:")
 		f.line("  set -a; . " + shellQuote(path) + "; set +a")
 		f.line("  " + command)

@@ -204,7 +204,7 @@ func (w *workspace) openFunctions(ctx context.Context, flags *pflag.FlagSet, dir
 	if len(dirs) == 0 {
 		dirs = []string{w.wd}
 	}
-	projects, err := w.loadProjects(flags, dirs, o.invokeOptions)
+	projects, err := w.loadProjects(flags, dirs, o)
 	if err != nil {
 		return nil, err
 	}

@@ -34,6 +34,7 @@ type servedFunction struct {
 	faults   *chaos.Function // nil when nothing goes wrong on purpose
 	inPlace  bool            // its sandboxes have folders of their own, which are brought up to date
 	recorder *recorder
+	outputs  []string // files that this run writes
 
 	mu        sync.Mutex
 	now       *session      // what its sandboxes run
@@ -50,7 +51,7 @@ type servedFunction struct {
 }
 
 // loadProjects reads the sor.yaml of all folders, with the flags over them. Their names differ.
-func (w *workspace) loadProjects(flags *pflag.FlagSet, dirs []string, o invokeOptions) ([]*project.Project, error) {
+func (w *workspace) loadProjects(flags *pflag.FlagSet, dirs []string, o startOptions) ([]*project.Project, error) {
 	var projects []*project.Project
 	at := map[string]string{}
 	for _, dir := range dirs {
@@ -62,7 +63,7 @@ func (w *workspace) loadProjects(flags *pflag.FlagSet, dirs []string, o invokeOp
 			err = in(w.displayPath(dir), err)
 		}
 		if err == nil {
-			err = overrideProject(p, flags, o)
+			err = overrideProject(p, flags, o.invokeOptions)
 		}
 		if err != nil {
 			return nil, err
@@ -72,6 +73,7 @@ func (w *workspace) loadProjects(flags *pflag.FlagSet, dirs []string, o invokeOp
 			return nil, fail(exitUsage, "give one another name in its sor.yaml", fmt.Errorf("%s and %s both have the function %s", other, dir, p.Name))
 		}
 		at[folded] = dir
+		excludeFiles(p, o.outputs(w.wd))
 		projects = append(projects, p)
 	}
 	return projects, nil
@@ -95,7 +97,7 @@ func (s *served) openFunction(ctx context.Context, flags *pflag.FlagSet, dir str
 	if err := run.checkCredentials(); err != nil {
 		return nil, err
 	}
-	f := &servedFunction{workspace: s.workspace, name: p.Name, dir: dir, flags: flags, o: o, box: run.box, now: run, recorder: s.recorder, placed: map[*placed]bool{}}
+	f := &servedFunction{workspace: s.workspace, name: p.Name, dir: dir, flags: flags, o: o, box: run.box, now: run, recorder: s.recorder, outputs: o.outputs(s.wd), placed: map[*placed]bool{}}
 	f.code.restart(run.task.Dir)
 	options := emulator.FunctionOptions{
 		Options: run.options, Sandbox: run.box, Sandboxes: o.sandboxes, Idle: o.idle,

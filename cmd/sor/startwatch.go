@@ -139,17 +139,10 @@ func (f *servedFunction) watched() []string {
 	}
 	for _, file := range []string{f.o.envFile, f.o.layer} {
 		if file != "" {
-			paths = append(paths, f.absolute(file))
+			paths = append(paths, absoluteIn(f.wd, file))
 		}
 	}
 	return append(paths, p.Layers...)
-}
-
-func (f *servedFunction) absolute(path string) string {
-	if filepath.IsAbs(path) {
-		return path
-	}
-	return filepath.Join(f.wd, path)
 }
 
 // neverWatched are names of what tools write for themselves: no function's code, or none that matters before something
@@ -168,7 +161,7 @@ func (f *servedFunction) ignored(path string) bool {
 	if slices.ContainsFunc(neverWatched, func(pattern string) bool { ok, _ := filepath.Match(pattern, name); return ok }) {
 		return true
 	}
-	if path == f.cache.Root() {
+	if path == f.cache.Root() || slices.Contains(f.outputs, path) {
 		return true
 	}
 	if p.IsUnwatched(path) {
@@ -333,6 +326,7 @@ func (f *servedFunction) load() (*project.Project, error) {
 	if err != nil {
 		return nil, err
 	}
+	excludeFiles(p, f.outputs)
 	if err := p.CheckHandler(); err != nil {
 		return nil, fail(exitUsage, "", err)
 	}
