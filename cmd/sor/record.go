@@ -69,6 +69,9 @@ type recorder struct {
 	ui    *ui
 	tell  sync.Once
 	under sync.WaitGroup // invocations whose end is awaited
+
+	mu      sync.Mutex
+	follows map[[2]string]chan struct{} // by function and request ID; closed when the outcome is written
 }
 
 // newRecorder is nil without --record. Nothing is in the file before it is opened, which is to be before anything starts.
@@ -76,7 +79,14 @@ func (w *workspace) newRecorder(o recordOptions) *recorder {
 	if o.path == "" {
 		return nil
 	}
-	return &recorder{ui: w.ui}
+	r := newRecorderTo(nil)
+	r.ui = w.ui
+	return r
+}
+
+// newRecorderTo writes where it is told, which may come later.
+func newRecorderTo(out *recording.Writer) *recorder {
+	return &recorder{Writer: out, follows: map[[2]string]chan struct{}{}}
 }
 
 // open begins the file.
@@ -117,9 +127,16 @@ func (r *recorder) of(function string, o *emulator.Options) {
 }
 
 func (r *recorder) begin(function string, told frames.SupervisorInvoke, event []byte) {
-	if r != nil {
-		r.Begin(function, told, event)
+	if r == nil {
+		return
 	}
+	r.mu.Lock()
+	before := r.follows[[2]string{function, told.ID}]
+	r.mu.Unlock()
+	if before != nil { // it is delivered again: outcomes are in the order of the invocations
+		<-before
+	}
+	r.Begin(function, told, event)
 }
 
 // follow records the end of an invocation that began, or did not.
@@ -131,9 +148,19 @@ func (r *recorder) follow(function, requestID string, inv *emulator.Invocation, 
 		r.end(function, requestID, nil, err)
 		return
 	}
+	of, written := [2]string{function, requestID}, make(chan struct{})
+	r.mu.Lock()
+	r.follows[of] = written
+	r.mu.Unlock()
 	r.under.Go(func() {
 		result, err := inv.Result(context.Background()) // it ends with its function
 		r.end(function, requestID, result, err)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		close(written)
+		if r.follows[of] == written {
+			delete(r.follows, of)
+		}
 	})
 }
 

@@ -205,7 +205,7 @@ func (s *session) replay(ctx context.Context, recorded *recordingFile, turns []*
 		}
 	}()
 	header, secrets := recordHeader(s)
-	s.recorder = &recorder{Writer: recording.NewWriter(file, header, secrets)}
+	s.recorder = newRecorderTo(recording.NewWriter(file, header, secrets))
 	s.recorder.of(s.project.Name, &s.options)
 	if err := s.start(ctx); err != nil {
 		return nil, err
