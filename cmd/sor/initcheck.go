@@ -37,10 +37,10 @@ func newMiddleware(name, language string, plain bool) (templates.Middleware, err
 
 // functionName is what Lambda takes as the name of a function; that of a layer is the same but for the length.
 // https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
-var functionName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+const functionName = `^[A-Za-z0-9_-]{1,64}$`
 
 func checkFunctionName(name string) error {
-	if manifest.CheckName(name) == nil && functionName.MatchString(name) {
+	if manifest.CheckName(name) == nil && regexp.MustCompile(functionName).MatchString(name) {
 		return nil
 	}
 	hint := strings.Trim(regexp.MustCompile(`[^A-Za-z0-9_]+`).ReplaceAllString(name, "-"), "-_")

@@ -27,28 +27,28 @@ func newStrictness(p *project.Project, loose bool) *strictness {
 
 // refusals are what a log or an error says, and why.
 var refusals = []struct {
-	said *regexp.Regexp
+	said string // a pattern
 	why  func(s *strictness) string
 }{
-	{regexp.MustCompile(`(?i)read-only file ?system|\bEROFS\b`), func(*strictness) string {
+	{`(?i)read-only file ?system|\bEROFS\b`, func(*strictness) string {
 		return "a file outside of /tmp was to be written: on Lambda /tmp is the only place for that"
 	}},
-	{regexp.MustCompile(`(?i)no space left on device|\bENOSPC\b`), func(s *strictness) string {
+	{`(?i)no space left on device|\bENOSPC\b`, func(s *strictness) string {
 		return fmt.Sprintf("/tmp is full: it has %d MB, as it would on Lambda (tmp: in sor.yaml)", s.tmpMB)
 	}},
-	{regexp.MustCompile(`(?i)too many open files|\bEMFILE\b`), func(*strictness) string {
+	{`(?i)too many open files|\bEMFILE\b`, func(*strictness) string {
 		return "a process had more than 1024 files and sockets open, which is Lambda's limit"
 	}},
-	{regexp.MustCompile(`(?i)resource temporarily unavailable|can't start new thread|cannot fork|pthread_create failed`), func(*strictness) string {
+	{`(?i)resource temporarily unavailable|can't start new thread|cannot fork|pthread_create failed`, func(*strictness) string {
 		return "there were more than 1024 processes and threads, which is Lambda's limit, or it seems so"
 	}},
-	{regexp.MustCompile(`/dev/shm|_multiprocessing\.SemLock`), func(*strictness) string {
+	{`/dev/shm|_multiprocessing\.SemLock`, func(*strictness) string {
 		return "there is no /dev/shm, as on Lambda: Python's multiprocessing needs Pipe or threads in place of Pool and Queue there"
 	}},
-	{regexp.MustCompile(`KeyError: '?HOME|HOME is not set|\$HOME is not defined|HOME: unbound variable`), func(*strictness) string {
+	{`KeyError: '?HOME|HOME is not set|\$HOME is not defined|HOME: unbound variable`, func(*strictness) string {
 		return "HOME is not set, as on Lambda"
 	}},
-	{regexp.MustCompile(`/home/sbx_user1051`), func(*strictness) string {
+	{`/home/sbx_user1051`, func(*strictness) string {
 		return "user 993 has no home that can be written, as on Lambda: point caches to /tmp"
 	}},
 }
@@ -71,7 +71,7 @@ func (s *strictness) look(text []byte) []string {
 	}
 	var found []string
 	for _, refusal := range refusals {
-		if !refusal.said.Match(text) {
+		if !regexp.MustCompile(refusal.said).Match(text) {
 			continue
 		}
 		why := refusal.why(s)

@@ -17,9 +17,9 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -267,14 +267,22 @@ func (c *Cache) Release(kind, key string) {
 	}
 }
 
-var plainName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
+const (
+	lettersAndDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+	mostPlain        = 100
+)
+
+// isPlain says whether a name is one of a file on any system.
+func isPlain(name string) bool {
+	return name != "" && len(name) <= mostPlain && strings.Contains(lettersAndDigits, name[:1]) && strings.Trim(name, lettersAndDigits+"._-") == ""
+}
 
 // name gives the path of an entry in the cache. A key that is no file name is hashed.
 func (c *Cache) name(kind, key string) (string, error) {
-	if !plainName.MatchString(kind) || slices.Contains([]string{locksFolder, makingFolder, partsFolder, memoFolder}, kind) {
+	if !isPlain(kind) || slices.Contains([]string{locksFolder, makingFolder, partsFolder, memoFolder}, kind) {
 		return "", fmt.Errorf("%q is no kind of cache entry", kind)
 	}
-	if !plainName.MatchString(key) {
+	if !isPlain(key) {
 		sum := sha256.Sum256([]byte(key))
 		key = "h" + hex.EncodeToString(sum[:])
 	}

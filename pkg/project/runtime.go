@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 
 	"go.yaml.in/yaml/v3"
@@ -34,23 +35,28 @@ var languages = map[string]string{
 	"java": Managed, "kotlin": Managed, "dotnet": Managed, "c#": Managed, "csharp": Managed, "custom": Provided,
 }
 
-// identifiers tell a Lambda runtime identifier by its language.
-var identifiers = []struct {
+// An identifier is a form of Lambda runtime identifiers, and the language it tells.
+type identifier struct {
 	form    *regexp.Regexp
 	runtime string
-}{
-	{regexp.MustCompile(`^nodejs\d+\.x$`), "node"},
-	{regexp.MustCompile(`^python\d\.\d+$`), "python"},
-	{regexp.MustCompile(`^ruby\d\.\d+$`), "ruby"},
-	{regexp.MustCompile(`^provided\.al\d+$`), Provided},
-	{regexp.MustCompile(`^go1\.x$`), Go},
-	{regexp.MustCompile(`^(java\d+(\.al2)?|dotnet(core)?\d+(\.\d)?)$`), Managed},
 }
+
+// identifiers are made when they are asked for: few commands do.
+var identifiers = sync.OnceValue(func() []identifier {
+	return []identifier{
+		{regexp.MustCompile(`^nodejs\d+\.x$`), "node"},
+		{regexp.MustCompile(`^python\d\.\d+$`), "python"},
+		{regexp.MustCompile(`^ruby\d\.\d+$`), "ruby"},
+		{regexp.MustCompile(`^provided\.al\d+$`), Provided},
+		{regexp.MustCompile(`^go1\.x$`), Go},
+		{regexp.MustCompile(`^(java\d+(\.al2)?|dotnet(core)?\d+(\.\d)?)$`), Managed},
+	}
+})
 
 // isIdentifier says whether a word has the form of a Lambda runtime identifier. Of those that are not to be had, another
 // version is no spelling.
 func isIdentifier(word string) bool {
-	for _, known := range identifiers {
+	for _, known := range identifiers() {
 		if known.form.MatchString(word) {
 			return true
 		}
@@ -96,7 +102,7 @@ func (d *decoder) runtime() {
 
 // meantRuntime guesses which runtime an unknown word means, and gives the hint.
 func (d *decoder) meantRuntime(word string) (runtime, hint string) {
-	for _, known := range identifiers {
+	for _, known := range identifiers() {
 		if known.form.MatchString(word) {
 			return d.meantTarget(word, known.runtime)
 		}
@@ -129,12 +135,14 @@ type handlerForm struct {
 	words string
 }
 
-var handlerForms = map[string]handlerForm{
-	"node":   {regexp.MustCompile(`^(.*/)?[^./]+\.[^/]+$`), "FILE.EXPORT"},
-	"python": {regexp.MustCompile(`^[^./]+([./][^./]+)*\.[^./]+$`), "MODULE.FUNCTION"},
-	"ruby":   {regexp.MustCompile(`^[^.]+\.[^.]+(\.[^.]+)?$`), "FILE.METHOD or FILE.MODULE.METHOD"},
-	"bash":   {regexp.MustCompile(`^.+\.[^./]+$`), "FILE.FUNCTION"},
-}
+var handlerForms = sync.OnceValue(func() map[string]handlerForm {
+	return map[string]handlerForm{
+		"node":   {regexp.MustCompile(`^(.*/)?[^./]+\.[^/]+$`), "FILE.EXPORT"},
+		"python": {regexp.MustCompile(`^[^./]+([./][^./]+)*\.[^./]+$`), "MODULE.FUNCTION"},
+		"ruby":   {regexp.MustCompile(`^[^.]+\.[^.]+(\.[^.]+)?$`), "FILE.METHOD or FILE.MODULE.METHOD"},
+		"bash":   {regexp.MustCompile(`^.+\.[^./]+$`), "FILE.FUNCTION"},
+	}
+})
 
 const maxHandler = 128 // characters, of Lambda
 
@@ -164,7 +172,7 @@ func (d *decoder) handler() {
 		d.programHandler(at, handler)
 		return
 	}
-	form, known := handlerForms[p.language()]
+	form, known := handlerForms()[p.language()]
 	if known && (strings.Contains(handler, "..") || !form.form.MatchString(handler)) {
 		d.wrong(at, d.meantHandler(handler), "handler is %s; %s needs %s, as in handler.hello", quote(handler), p.language(), form.words)
 	}
@@ -198,7 +206,7 @@ func (p *Project) language() string {
 	if p.Runtime != Managed {
 		return p.Runtime
 	}
-	for _, known := range identifiers {
+	for _, known := range identifiers() {
 		if known.form.MatchString(p.Target) {
 			return known.runtime
 		}
@@ -208,7 +216,7 @@ func (p *Project) language() string {
 
 // meantHandler guesses at a path, or a file alone.
 func (d *decoder) meantHandler(handler string) string {
-	if rest, ok := strings.CutPrefix(handler, "./"); ok && handlerForms[d.project.language()].form.MatchString(rest) {
+	if rest, ok := strings.CutPrefix(handler, "./"); ok && handlerForms()[d.project.language()].form.MatchString(rest) {
 		return "did you mean " + rest + "?"
 	}
 	return ""

@@ -25,9 +25,7 @@ const (
 	maxName                = 64         // characters of a function's name
 )
 
-// functionName is what Lambda allows. https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
-var functionName = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
-
+// notInName is what Lambda does not allow. https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
 var notInName = regexp.MustCompile(`[^a-zA-Z0-9_-]+`)
 
 // name reads `name`; its default is the folder's, made one that Lambda allows.
@@ -36,7 +34,7 @@ func (d *decoder) name() {
 	switch {
 	case at == nil:
 		d.project.Name = validName(filepath.Base(d.project.Dir))
-	case !functionName.MatchString(name):
+	case name == "" || len(name) > maxName || notInName.MatchString(name):
 		d.wrong(at, "did you mean "+validName(name)+"?", "name is %s; Lambda allows letters, digits, - and _, %d at most", quote(name), maxName)
 	default:
 		d.project.Name = name
