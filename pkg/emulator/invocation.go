@@ -33,6 +33,16 @@ type Answer struct {
 	ErrorType   string // "" when the function answered; an error of a stream comes at its end
 	Streaming   bool   // Body comes in pieces, as the runtime sends them
 	Body        io.Reader
+
+	whole []byte // of one that is not Streaming
+}
+
+// ReadAll is for who has read nothing of Body, and gives all of it. An answer that came whole is given as it is, and not copied.
+func (a *Answer) ReadAll() ([]byte, error) {
+	if a.whole != nil {
+		return a.whole, nil
+	}
+	return io.ReadAll(a.Body)
 }
 
 // Result is what the caller of an invocation gets, and the report of it.
@@ -110,7 +120,7 @@ func (i *Invocation) answer(a frames.SupervisorAnswer, payload []byte) {
 	i.result.ContentType, i.result.ErrorType = a.ContentType, a.ErrorType
 	if !a.Streaming {
 		i.result.Payload = payload
-		i.head.Body = bytes.NewReader(payload)
+		i.head.Body, i.head.whole = bytes.NewReader(payload), payload
 		i.stream.end(nil)
 	}
 	close(i.answered)

@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"slices"
@@ -137,7 +136,7 @@ func (s *server) respond(w http.ResponseWriter, r *http.Request, a *asked) {
 		if a.tail {
 			w.Header().Set(headerLogResult, base64.StdEncoding.EncodeToString(result.Log))
 		}
-	} else if body, err = io.ReadAll(answer.Body); err != nil {
+	} else if body, err = answer.ReadAll(); err != nil {
 		s.tell(a.function, err)
 		notBegun(err).write(w)
 		return

@@ -61,7 +61,7 @@ func (s *server) sendStream(w http.ResponseWriter, inv *emulator.Invocation, ans
 	out := http.NewResponseController(w)
 	var last completion
 	if answer.ErrorType != "" {
-		document, _ := io.ReadAll(answer.Body) // it is whole, and in memory
+		document, _ := answer.ReadAll() // it is whole, and in memory
 		last = failure(answer.ErrorType, document)
 	} else {
 		// A caller that hung up is told nothing more.
