@@ -4,6 +4,7 @@ package invokeapi
 // browser shows could ask as well, by its own name for this address or across sites; both are refused.
 
 import (
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -24,11 +25,25 @@ const (
 // that leaves them halfway is a connection that broke. A client that asks before it sends (Expect) sends nothing then.
 func readOut(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body := &noticed{ReadCloser: r.Body}
+		r.Body = body
 		next.ServeHTTP(w, r)
-		if r.Header.Get("Expect") == "" && http.NewResponseController(w).SetReadDeadline(time.Now().Add(unwantedTimeout)) == nil {
+		if !body.ended && r.Header.Get("Expect") == "" && http.NewResponseController(w).SetReadDeadline(time.Now().Add(unwantedTimeout)) == nil {
 			_, _ = io.CopyN(io.Discard, r.Body, mostUnwanted) // one that hangs up has its reasons
 		}
 	})
+}
+
+// noticed is a body of which is known whether it was read to its end.
+type noticed struct {
+	io.ReadCloser
+	ended bool
+}
+
+func (n *noticed) Read(p []byte) (int, error) {
+	read, err := n.ReadCloser.Read(p)
+	n.ended = n.ended || errors.Is(err, io.EOF)
+	return read, err
 }
 
 // local refuses what comes by a foreign name or from a foreign page.
