@@ -189,7 +189,9 @@ func (s *session) debug(ctx context.Context, o debugOptions, d debuggee) error {
 		// The function is another user than who debugs it; the port is on loopback, and any user here may connect to it.
 		plan.Command = []string{
 			delve, "exec", "--headless", "--api-version=2", "--accept-multiclient", "--only-same-user=false", "--check-go-version=false", "--listen=" + address,
+			frames.DebugStreams,
 		}
+		plan.Keep = true
 		if !o.wait {
 			plan.Command = append(plan.Command, "--continue")
 		}

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/textproto"
@@ -25,20 +26,21 @@ import (
 
 // A debugged is a `sor start` with a debugger in its sandbox.
 type debugged struct {
-	url  string   // of the function's invocations
-	port string   // of the debugger
-	conn net.Conn // to it, once it listens
+	url   string // of the function's invocations
+	port  string // of the debugger
+	lines chan string
+	until time.Time
 }
 
-// startDebugged serves a project, and connects to its debugger as soon as it is said to listen.
-func startDebugged(t *testing.T, files map[string]string, args ...string) debugged {
+func startDebugged(t *testing.T, files map[string]string, args ...string) *debugged {
 	t.Helper()
 	if why := lacks("namespace"); why != "" {
 		t.Skip(why)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
-	d := debugged{port: freePort(t)}
+	d := &debugged{port: freePort(t), lines: make(chan string, 1000)}
+	d.until, _ = ctx.Deadline()
 	cmd := sorCommand(ctx, t, buildPrograms(t), append([]string{"start", "--sandbox", "namespace", "--listen", "0", "--debug", d.port}, args...)...)
 	for name, text := range files {
 		writeFile(t, filepath.Join(cmd.Dir, name), text)
@@ -50,35 +52,51 @@ func startDebugged(t *testing.T, files map[string]string, args ...string) debugg
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	var told strings.Builder
-	lines := bufio.NewScanner(stderr)
+	told := make(chan string, 1)
+	go func() {
+		defer close(d.lines)
+		var all strings.Builder
+		for lines := bufio.NewScanner(stderr); lines.Scan(); {
+			all.WriteString(lines.Text() + "\n")
+			d.lines <- lines.Text()
+		}
+		told <- all.String()
+	}()
 	t.Cleanup(func() {
 		_ = cmd.Process.Signal(syscall.SIGINT) // it may have ended
-		for lines.Scan() {
-			told.WriteString(lines.Text() + "\n")
-		}
+		said := <-told
 		_ = cmd.Wait()
 		if t.Failed() {
-			t.Logf("sor said:\n%s", told.String())
+			t.Logf("sor said:\n%s", said)
 		}
 	})
-	for !strings.Contains(told.String(), "listens on 127.0.0.1:"+d.port) {
-		if !lines.Scan() {
-			t.Fatalf("no debugger listens:\n%s", told.String())
-		}
-		told.WriteString(lines.Text() + "\n")
-		if url, ok := strings.CutPrefix(lines.Text(), "listening on "); ok {
-			d.url = url + "/2015-03-31/functions/hello/invocations"
+	d.url = strings.TrimPrefix(d.await(t, "listening on "), "listening on ") + "/2015-03-31/functions/hello/invocations"
+	return d
+}
+
+// await waits for a line of sor's.
+func (d *debugged) await(t *testing.T, part string) string {
+	t.Helper()
+	for line := range d.lines {
+		if strings.Contains(line, part) {
+			return line
 		}
 	}
-	if d.conn, err = net.Dial("tcp", "127.0.0.1:"+d.port); err != nil {
+	t.Fatalf("sor ended, and never said %q", part)
+	return ""
+}
+
+// connect connects to the debugger, when it is said to listen.
+func (d *debugged) connect(t *testing.T) net.Conn {
+	t.Helper()
+	d.await(t, "listens on 127.0.0.1:"+d.port)
+	conn, err := net.Dial("tcp", "127.0.0.1:"+d.port)
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { d.conn.Close() })
-	if deadline, ok := ctx.Deadline(); ok {
-		d.conn.SetDeadline(deadline)
-	}
-	return d
+	t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(d.until)
+	return conn
 }
 
 func writeFile(t *testing.T, path, text string) {
@@ -92,7 +110,7 @@ func writeFile(t *testing.T, path, text string) {
 }
 
 // invoke invokes the function, and gives what waits for its answer.
-func (d debugged) invoke(event string) (await func() string) {
+func (d *debugged) invoke(event string) (await func() string) {
 	done := make(chan string, 1)
 	go func() {
 		response, err := http.Post(d.url, "application/json", strings.NewReader(event))
@@ -154,7 +172,7 @@ func greet(event string) string {
 func TestDelve(t *testing.T) {
 	withDelve(t)
 	d := startDebugged(t, goFiles, "--debug-wait") // else a breakpoint may come before it runs, or after
-	c := newDelve(d.conn)
+	c := newDelve(d.connect(t))
 	c.call(t, "CreateBreakpoint", map[string]any{"Breakpoint": map[string]any{"functionName": "main.greet"}})
 	await := c.resume(t)
 	answer := d.invoke(`{"a":1}`)
@@ -165,6 +183,103 @@ func TestDelve(t *testing.T) {
 	c.resume(t)
 	if got, want := answer(), `{"saw":{"a":1}}`; got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// A runtime in Go that ends is seen to end, with its status, though a debugger is still there.
+func TestDelveEnd(t *testing.T) {
+	withDelve(t)
+	files := maps.Clone(goFiles)
+	files["function/main.go"] = strings.Replace(goFiles["function/main.go"], "\treturn \"{", "\tos.Exit(3)\n\treturn \"{", 1)
+	d := startDebugged(t, files)
+	if got, want := d.invoke("{}")(), "Runtime exited with error: exit status 3"; !strings.Contains(got, want) {
+		t.Errorf("got %s, want %q in it", got, want)
+	}
+}
+
+// A middleware in Go, of both kinds: what it reads and writes is its own, though a debugger started it.
+func TestDelveMiddleware(t *testing.T) {
+	withDelve(t)
+	t.Run("for each invocation", func(t *testing.T) {
+		d := startDebugged(t, goMiddleware(map[string]string{"middlewares/mark/main.go": `package main
+
+import (
+	"io"
+	"os"
+)
+
+func main() {
+	document, _ := io.ReadAll(os.Stdin)
+	mark(document)
+}
+
+//go:noinline
+func mark(document []byte) { os.Stdout.WriteString("[\"" + os.Args[1] + "\"," + string(document) + "]") }
+`}), "--debug-middleware", "mark", "--debug-wait")
+		answer := d.invoke(`{"a":1}`)
+		for _, hook := range []string{"before", "after"} {
+			c := newDelve(d.connect(t))
+			c.call(t, "CreateBreakpoint", map[string]any{"Breakpoint": map[string]any{"functionName": "main.mark"}})
+			if at := c.resume(t)(t); at != "main.mark" {
+				t.Errorf("%s: it stopped in %q", hook, at)
+			}
+			if hook == "before" {
+				beyond()
+			}
+			c.resume(t)
+		}
+		if got, want := strings.Join(strings.Fields(answer()), ""), `["after",["before",{"a":1}]]`; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	})
+	t.Run("that stays", func(t *testing.T) {
+		files := goMiddleware(map[string]string{"middlewares/mark.json": `{"protocol":"frames/1"}`})
+		for _, copied := range []struct{ from, to string }{
+			{"../../templates/testdata/kits/go/echo.txt", "main.go"}, {"../../pkg/middleware/kit", "kit"},
+		} {
+			copyGo(t, files, copied.from, "middlewares/mark/"+copied.to)
+		}
+		d := startDebugged(t, files, "--debug-middleware", "mark")
+		d.connect(t).Close()
+		if got, want := strings.TrimSpace(d.invoke(`{"a":1}`)()), `{"a":1}`; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	})
+}
+
+// goMiddleware gives a project with the middleware mark, in Go.
+func goMiddleware(files map[string]string) map[string]string {
+	project := map[string]string{
+		"sor.yaml":                "name: hello\nruntime: bash\nhandler: handler.hello\ntimeout: 1\nmiddlewares: [./middlewares/mark]\n",
+		"function/handler.sh":     "hello() { cat; }\n",
+		"middlewares/mark/go.mod": "module middleware\n\ngo 1.21\n",
+	}
+	maps.Copy(project, files)
+	return project
+}
+
+// copyGo adds a file, or the Go source of a folder, to files.
+func copyGo(t *testing.T, files map[string]string, from, to string) {
+	t.Helper()
+	sources, err := filepath.Glob(filepath.Join(from, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]string{}
+	for _, path := range sources {
+		if !strings.HasSuffix(path, "_test.go") {
+			names[path] = to + "/" + filepath.Base(path)
+		}
+	}
+	if !isDir(from) {
+		names[from] = to
+	}
+	for path, name := range names {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = string(text)
 	}
 }
 
@@ -248,7 +363,8 @@ func TestDebugpy(t *testing.T) {
 		"sor.yaml":            "name: hello\nruntime: python\nhandler: handler.hello\ntimeout: 1\n",
 		"function/handler.py": "def hello(event, context):\n    return {'saw': event}\n",
 	})
-	c := &adapter{conn: d.conn, in: bufio.NewReader(d.conn)}
+	conn := d.connect(t)
+	c := &adapter{conn: conn, in: bufio.NewReader(conn)}
 	c.send(t, "initialize", map[string]any{"adapterID": "test", "clientID": "test"})
 	c.await(t, "response", "initialize")
 	c.send(t, "attach", map[string]any{

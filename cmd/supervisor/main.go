@@ -1,7 +1,7 @@
 //go:build linux
 
 // Command supervisor is process 1 of a local sandbox: it plays AWS for the bootstrap. `supervisor namespace` first makes the
-// sandbox around itself, in namespaces that sor gave it. As the debugger of a program in the sandbox it becomes that program.
+// sandbox around itself, in namespaces that sor gave it. As the debugger of a program in the sandbox it becomes that program, or keeps it.
 package main
 
 import (
@@ -29,8 +29,12 @@ func main() { os.Exit(run(os.Args[1:])) }
 
 func run(args []string) int {
 	if plan := os.Getenv(frames.DebugVariable); plan != "" && len(args) > 0 {
-		fmt.Fprintln(os.Stderr, "debugger:", debug(plan, args))
-		return 127
+		status, err := debug(plan, args)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "debugger:", err)
+			return 127
+		}
+		return status
 	}
 	runtime.GOMAXPROCS(1) // it waits and passes on: a second processor would only be woken for nothing
 	signal.Notify(make(chan os.Signal, 1), deaf...)

@@ -57,12 +57,15 @@ type Debug struct {
 	Wait        bool              `json:"wait,omitempty"`        // the program waits for a debugger
 	Environment map[string]string `json:"environment,omitempty"` // of the program, besides its own
 	Command     []string          `json:"command,omitempty"`     // what starts it, with DebugProgram and DebugArguments in it; empty for itself
+	Keep        bool              `json:"keep,omitempty"`        // Command is Delve, a server with streams of its own that outlives the program: see DebugStreams
 }
 
-// Words of a Debug's Command that stand for the program and for its arguments.
+// Words of a Debug's Command that stand for the program, for its arguments, and, with Keep, for what gives it its own stdin and
+// stdout.
 const (
 	DebugProgram   = "{program}"
 	DebugArguments = "{arguments}"
+	DebugStreams   = "{streams}"
 )
 
 // DebugVariable is where the supervisor, as the debugger of a program, finds its Debug, as JSON.

@@ -2,8 +2,7 @@
 
 package supervisor
 
-// Time while somebody debugs: a limit that has passed counts only when nobody is connected to the debugger any more. And when
-// somebody can: as soon as the debugger listens.
+// Time while somebody debugs does not count. Somebody can, as soon as the debugger listens.
 
 import (
 	"bytes"
@@ -29,28 +28,37 @@ func debugger() string {
 	return "/var/rapid/supervisor"
 }
 
-// awaitRelease waits while a debugger holds time. It is false when ctx ended before.
-func (s *supervisor) awaitRelease(ctx context.Context) bool {
-	d := s.config.Debug
-	if d == nil {
-		return true
-	}
-	look := time.NewTicker(lookEvery)
-	defer look.Stop()
-	for {
-		connected := isConnected(d.Port)
-		if connected {
-			s.debugged.Store(true)
+// awaitExpiry waits until a time limit is over; what passes while a debugger holds time is not counted. It is false when ctx
+// ended before.
+func (s *supervisor) awaitExpiry(ctx context.Context, left time.Duration) bool {
+	for left > 0 {
+		step, held := left, false
+		if s.config.Debug != nil {
+			step, held = min(left, lookEvery), s.isHeld()
 		}
-		if !connected && (!d.Wait || s.debugged.Load()) {
-			return true
-		}
+		begun := time.Now()
+		timer := time.NewTimer(step)
 		select {
-		case <-look.C:
+		case <-timer.C:
 		case <-ctx.Done():
+			timer.Stop()
 			return false
 		}
+		if !held {
+			left -= time.Since(begun)
+		}
 	}
+	return true
+}
+
+// isHeld says whether a debugger holds time now: somebody is connected to it, or it waits for that.
+func (s *supervisor) isHeld() bool {
+	d := s.config.Debug
+	connected := socketOf(d.Port, socketEstablished) != ""
+	if connected {
+		s.debugged.Store(true)
+	}
+	return connected || d.Wait && !s.debugged.Load()
 }
 
 // tellDebugger tells the host each time that a debugger begins to listen, until the environment ends: a runtime is started
@@ -58,12 +66,13 @@ func (s *supervisor) awaitRelease(ctx context.Context) bool {
 func (e *environment) tellDebugger(port int) {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
-	for listened := false; ; {
-		listens := hasSocket(port, socketListening)
-		if listens && !listened {
+	for last := ""; ; {
+		listener := socketOf(port, socketListening)
+		if listener != "" && listener != last {
+			e.supervisor.debugged.Store(false)
 			_ = e.supervisor.out.Write(frames.Log{Type: frames.TypeLog, Source: frames.SourceDebugger}, strconv.AppendInt(nil, int64(port), 10))
 		}
-		listened = listens
+		last = listener
 		select {
 		case <-look.C:
 		case <-e.gone:
@@ -78,11 +87,8 @@ const (
 	socketListening   = "0A"
 )
 
-// isConnected says whether anybody is connected to a port here.
-func isConnected(port int) bool { return hasSocket(port, socketEstablished) }
-
-// hasSocket says whether a port here has a socket in a state.
-func hasSocket(port int, state string) bool {
+// socketOf gives the inode of a socket that a port here has in a state; "" for none.
+func socketOf(port int, state string) string {
 	for _, table := range []string{"/proc/self/net/tcp", "/proc/self/net/tcp6"} {
 		data, err := os.ReadFile(table)
 		if err != nil {
@@ -90,12 +96,12 @@ func hasSocket(port int, state string) bool {
 		}
 		local := fmt.Appendf(nil, ":%04X", port)
 		for line := range bytes.Lines(data) {
-			// sl local_address rem_address st …
+			// sl local_address rem_address st tx_queue:rx_queue tr:tm->when retrnsmt uid timeout inode …
 			fields := bytes.Fields(line)
-			if len(fields) > 3 && bytes.HasSuffix(fields[1], local) && string(fields[3]) == state {
-				return true
+			if len(fields) > 9 && bytes.HasSuffix(fields[1], local) && string(fields[3]) == state {
+				return string(fields[9])
 			}
 		}
 	}
-	return false
+	return ""
 }

@@ -25,7 +25,7 @@ func debuggee(t *testing.T) (net.Listener, *frames.Debug) {
 	return listener, &frames.Debug{What: "language-runtime", Port: listener.Addr().(*net.TCPAddr).Port}
 }
 
-// Time is held while somebody is connected to the debugger, and no longer.
+// Time is held while somebody is connected to the debugger, and no longer: afterwards there is as much left as before.
 func TestTimeIsHeld(t *testing.T) {
 	listener, debug := debuggee(t)
 	p := newPuppet(t, timeout(300*time.Millisecond), func(s *setup) { s.host.Config.Debug = debug })
@@ -43,7 +43,7 @@ func TestTimeIsHeld(t *testing.T) {
 	}
 	time.AfterFunc(900*time.Millisecond, func() { conn.Close() })
 	result := end()
-	if took := time.Since(start); result.ErrorType != "Sandbox.Timedout" || took < 900*time.Millisecond {
+	if took := time.Since(start); result.ErrorType != "Sandbox.Timedout" || took < 1100*time.Millisecond {
 		t.Errorf("%s after %v", result.ErrorType, took)
 	}
 }

@@ -70,14 +70,7 @@ func (s *supervisor) expiry(ctx context.Context, after time.Duration) (<-chan st
 		return over, stop
 	}
 	go func() {
-		timer := time.NewTimer(after)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			return
-		}
-		if s.awaitRelease(ctx) {
+		if s.awaitExpiry(ctx, after) {
 			close(over)
 		}
 	}()
