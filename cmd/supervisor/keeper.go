@@ -16,8 +16,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/serverless/open-runtime/internal/frames"
 )
 
@@ -31,11 +29,11 @@ const (
 func keep(d frames.Debug, path, program string, command, environ []string) (status int, err error) {
 	files := []uintptr{0, 1, 2} // a runtime's stdout is the log, which nobody can open anew: the debugger's few lines join it
 	var streams []string
-	if number, ok := openAnew(0, unix.O_RDONLY, keptIn); ok {
-		streams = append(streams, "--redirect", fmt.Sprintf("stdin:/proc/self/fd/%d", number))
+	if openAnew(0, syscall.O_RDONLY, keptIn) {
+		streams = append(streams, "--redirect", fmt.Sprintf("stdin:/proc/self/fd/%d", keptIn))
 	}
-	if number, ok := openAnew(1, unix.O_WRONLY, keptOut); ok { // a middleware's stdout is its answer, and nothing else may be in it
-		streams, files[1] = append(streams, "--redirect", fmt.Sprintf("stdout:/proc/self/fd/%d", number)), 2
+	if openAnew(1, syscall.O_WRONLY, keptOut) { // a middleware's stdout is its answer, and nothing else may be in it
+		streams, files[1] = append(streams, "--redirect", fmt.Sprintf("stdout:/proc/self/fd/%d", keptOut)), 2
 	}
 	command = replaced(command, frames.DebugStreams, streams)
 	if resolved, err := filepath.EvalSymlinks(program); err == nil {
@@ -59,14 +57,13 @@ func keep(d frames.Debug, path, program string, command, environ []string) (stat
 }
 
 // openAnew says whether a debugger could open a stream of this process by its path, and has it inherited under a number if so.
-func openAnew(fd, mode, number int) (int, bool) {
-	again, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", fd), mode|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+func openAnew(fd, mode, number int) bool {
+	again, err := syscall.Open(fmt.Sprintf("/proc/self/fd/%d", fd), mode|syscall.O_CLOEXEC|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return 0, false
+		return false
 	}
-	unix.Close(again)
-	number, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD, number)
-	return number, err == nil
+	_ = syscall.Close(again) // it was only tried
+	return syscall.Dup3(fd, number, 0) == nil
 }
 
 // await waits for the end of the program, or of its debugger.
