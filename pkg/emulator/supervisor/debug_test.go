@@ -12,6 +12,7 @@ import (
 
 	"github.com/serverless/open-runtime/internal/frames"
 	"github.com/serverless/open-runtime/internal/runtimeapi"
+	"github.com/serverless/open-runtime/pkg/emulator"
 )
 
 // debuggee listens as a debugger would.
@@ -124,4 +125,27 @@ func TestAttach(t *testing.T) {
 		p.next()
 	})
 	equal(t, "payload", string(end().Payload), `"late, and in time"`)
+}
+
+// An attached runtime that fails at INIT may be started again.
+func TestAttachAgain(t *testing.T) {
+	for _, when := range []string{"before the event", "with the event"} {
+		f := start(t, t.TempDir(), func(s *setup) { s.host.Config.Attach = true })
+		p := &puppet{function: f, client: &client{"http://" + f.API(), http.DefaultClient}}
+		t.Cleanup(http.DefaultClient.CloseIdleConnections)
+		var end func() *emulator.Result
+		if when == "with the event" {
+			end = p.begin("1")
+		}
+		p.call("POST", runtimeapi.PathInitError, []byte(`{"errorType":"E"}`)).wants(t, "init/error", 202, `{"status":"OK"}`+"\n")
+		f.log.await(t, "INIT_REPORT")
+		p.waiting = p.next()
+		if end == nil {
+			end = p.begin("1")
+		}
+		p.waiting().wants(t, when, 200, "1")
+		p.respond("2")
+		p.next()
+		equal(t, "payload", string(end().Payload), "2")
+	}
 }

@@ -189,6 +189,13 @@ func (e *environment) isDead() bool {
 	}
 }
 
+// isOver says whether it has failed, or is being ended.
+func (e *environment) isOver() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.ending || e.failure != nil || e.initError != nil
+}
+
 // isReady says whether INIT is over.
 func (e *environment) isReady() bool {
 	select {

@@ -106,10 +106,10 @@ func (s *supervisor) ping(w http.ResponseWriter, _ *http.Request) {
 }
 
 // asked gives the environment at work. Between two of them nobody has a right to ask, but for a runtime that somebody
-// attaches: it comes when it likes, and waits.
+// attaches: it comes when it likes, and waits for the one that follows.
 func (s *supervisor) asked(w http.ResponseWriter, r *http.Request) *environment {
 	e, arrives := s.at()
-	for e == nil && s.attach {
+	for s.attach && (e == nil || r.Method == http.MethodGet && e.isOver()) {
 		select {
 		case <-arrives:
 			e, arrives = s.at()
