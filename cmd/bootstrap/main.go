@@ -22,12 +22,12 @@ func main() {
 }
 
 func run(ctx context.Context) int {
-	// SOR_OPT is for who starts it on a machine of his own, where the layer is not in /opt.
-	err := bootstrap.Run(ctx, bootstrap.Options{Environ: os.Environ(), Args: os.Args[1:], Task: os.Getenv("LAMBDA_TASK_ROOT"), Opt: os.Getenv("SOR_OPT")})
+	opt := os.Getenv("SOR_OPT") // where the layer is for who starts this on a machine of his own
+	err := bootstrap.Run(ctx, bootstrap.Options{Environ: os.Environ(), Args: os.Args[1:], Task: os.Getenv("LAMBDA_TASK_ROOT"), Opt: opt})
 	switch {
 	case err == nil:
 		return 0
-	case !errors.Is(err, bootstrap.ErrInit): // init errors are in the answer of the Runtime API
+	case opt != "" || !errors.Is(err, bootstrap.ErrInit): // init errors are in the answer of the Runtime API, and he waits for none
 		fmt.Fprintln(os.Stderr, "[sor] error", err)
 	}
 	return 1

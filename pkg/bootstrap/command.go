@@ -35,7 +35,7 @@ func (b *bootstrap) findRuntime() (*languageRuntime, *runtimeapi.Error) {
 	exe, missing := executable.Locate(b.options.Opt, "", name)
 	switch {
 	case len(spoken.Command) > 0:
-		r.command = expand(spoken.Command, b.settings.handler)
+		r.command = b.expand(spoken.Command)
 		if !filepath.IsAbs(r.command[0]) {
 			wrong = append(wrong, fmt.Errorf("its command names %s, which is no absolute path, and it is looked for nowhere else", r.command[0]))
 			break
@@ -69,11 +69,17 @@ func (b *bootstrap) checkProgram(exe string) []executable.Finding {
 	return executable.CheckFile(exe, machine, executable.OnPath(b.settings.path))
 }
 
-// expand puts the handler's name into a command of the manifest.
-func expand(command []string, handler string) []string {
+// expand puts the handler's name into a command of the manifest, and the folders that code and layer are in.
+func (b *bootstrap) expand(command []string) []string {
 	var words []string
 	for _, word := range command {
-		words = append(words, strings.ReplaceAll(word, "{handler}", handler))
+		for _, folder := range []struct{ standard, here string }{{"/var/task/", b.options.Task}, {"/opt/", b.options.Opt}} {
+			if rest, ok := strings.CutPrefix(word, folder.standard); ok {
+				word = filepath.Join(folder.here, rest)
+				break
+			}
+		}
+		words = append(words, strings.ReplaceAll(word, "{handler}", b.settings.handler))
 	}
 	return words
 }

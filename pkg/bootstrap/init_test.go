@@ -62,7 +62,7 @@ func TestInitErrors(t *testing.T) {
 			[]string{"no-such-program is not on PATH"}},
 		"runtimeAPI": {func(l *layer) {
 			l.file("language-runtime.json", `{"protocol":"runtime-api","command":["/var/task/{handler}"]}`)
-		}, "", "Runtime.StartError", []string{"/var/task/handler.hello: it can't be read"}},
+		}, "", "Runtime.StartError", []string{"/task/handler.hello: it can't be read"}},
 		"relative": {func(l *layer) {
 			l.file("language-runtime.json", `{"protocol":"runtime-api","command":["node","x.js"]}`)
 		}, "", "Runtime.StartError",
