@@ -190,7 +190,15 @@ func writeEnvFile(name string, variables []variable) error {
 	for _, v := range variables {
 		fmt.Fprintf(&text, "%s=%s\n", v.name, envQuote(v.value))
 	}
-	return os.WriteFile(name, []byte(text.String()), 0o600)
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	err = file.Chmod(0o600) // one that was there, too
+	if err == nil {
+		_, err = file.WriteString(text.String())
+	}
+	return errors.Join(err, file.Close())
 }
 
 // keepPlace remembers the folders of the last sandbox.
