@@ -213,11 +213,27 @@ func TestFreeze(t *testing.T) {
 	for range 3 {
 		f.answers("1", "1")
 		for _, pid := range runtimes(t) {
-			data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-			_, after, _ := strings.Cut(string(data), ") ")
-			if err != nil || !strings.HasPrefix(after, "T") {
-				t.Errorf("process %d is in state %.1s (%v)", pid, after, err)
-			}
+			stops(t, pid)
+		}
+	}
+}
+
+// stops waits until a process stands still: one that runs has a moment until the kernel stops it.
+func stops(t *testing.T, pid int) {
+	t.Helper()
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
+	limit := time.After(20 * time.Second)
+	for {
+		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		_, after, _ := strings.Cut(string(data), ") ")
+		if err == nil && strings.HasPrefix(after, "T") {
+			return
+		}
+		select {
+		case <-look.C:
+		case <-limit:
+			t.Fatalf("process %d is in state %.1s (%v)", pid, after, err)
 		}
 	}
 }
