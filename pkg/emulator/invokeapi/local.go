@@ -26,8 +26,9 @@ const (
 func readOut(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body := &noticed{ReadCloser: r.Body}
-		r.Body = body
-		next.ServeHTTP(w, r)
+		given := r.WithContext(r.Context()) // net/http looks into its own request for what sort of body it has
+		given.Body = body
+		next.ServeHTTP(w, given)
 		if !body.ended && r.Header.Get("Expect") == "" && http.NewResponseController(w).SetReadDeadline(time.Now().Add(unwantedTimeout)) == nil {
 			_, _ = io.CopyN(io.Discard, r.Body, mostUnwanted) // one that hangs up has its reasons
 		}
