@@ -139,7 +139,7 @@ func TestURLAsAnotherService(t *testing.T) {
 		})
 		says = answer
 		got := d.ask("GET", "/a%20b?x=1", "")
-		if port := d.URL[strings.LastIndex(d.URL, ":")+1:]; !strings.Contains(asked, port) || strings.Contains(asked, "443") {
+		if port := d.URL[strings.LastIndex(d.URL, ":")+1:]; !strings.Contains(asked, port) || strings.Contains(asked, `"443"`) {
 			t.Errorf("%s: another port than %s in %s", shape, port, asked)
 		}
 		if !strings.Contains(asked, want.sign) || !strings.Contains(asked, `"`+want.value+`"`) {
