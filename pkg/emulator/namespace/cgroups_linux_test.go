@@ -1,11 +1,16 @@
 package namespace
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/serverless/open-runtime/internal/process"
 )
 
 func TestCgroupPlaces(t *testing.T) {
@@ -73,6 +78,41 @@ func TestBackstopSweep(t *testing.T) {
 	}
 	if err := b.remove(); err != nil {
 		t.Errorf("removing twice: %v", err)
+	}
+}
+
+// Who is born in the cgroups is in all of them, and who is started after that in none.
+func TestBackstopAround(t *testing.T) {
+	b, err := newBackstop(64, 0, false)
+	if err != nil {
+		t.Skip("no memory cgroup may be made here: ", err)
+	}
+	name := filepath.Base(b.dir)
+	count := func(around func(func())) int {
+		child, err := process.Start(process.Spec{Path: "/bin/sleep", Args: []string{"sleep", "60"}, Around: around})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cgroups, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", child.PID()))
+		child.Kill()
+		<-child.Exited()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Count(string(cgroups), "/"+name+"\n")
+	}
+	want := 0
+	if b.limit == limitV1 {
+		want = len(b.dirs())
+	}
+	if got := count(b.around); got != want || b.born != (want > 0) {
+		t.Errorf("it is in %d of %d cgroups, born there: %v", got, want, b.born)
+	}
+	if got := count(nil); got != 0 {
+		t.Errorf("the next is in %d of its cgroups", got)
+	}
+	if err := removeSoon(b); err != nil {
+		t.Error(err)
 	}
 }
 
