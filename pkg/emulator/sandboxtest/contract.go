@@ -114,8 +114,12 @@ func testHidden(t *testing.T, s Subject) {
 			t.Errorf("%s is there", path)
 		}
 	}
-	equal(t, "/home", do(t, e, event{Do: "list", Path: "/home"}), result{})
-	if got := do(t, e, event{Do: "write", Path: "/home/x"}); !strings.Contains(got.Error, "read-only file system") {
+	home := do(t, e, event{Do: "list", Path: "/home"})
+	if home.Text != "" {
+		t.Errorf("/home has %s", home.Text)
+	}
+	// an image may have none
+	if got := do(t, e, event{Do: "write", Path: "/home/x"}); home.Error == "" && !strings.Contains(got.Error, "read-only file system") {
 		t.Errorf("writing to /home: %+v", got)
 	}
 	if got := do(t, e, event{Do: "read", Path: "/etc/shadow"}); got.Error == "" && got.Text != "" {
