@@ -316,10 +316,10 @@ func TestIdleJustUsed(t *testing.T) {
 		f := emulator.NewFunction(emulator.FunctionOptions{Sandbox: s, Idle: idle})
 		for range 20 {
 			answer(t, begin(t, f, "1", "1"), "1")
-			time.Sleep(idle) // the clock of the test: the timer and the next invocation come at the same moment
+			<-time.After(idle) // the clock of the test: the timer and the next invocation come at the same moment
 		}
 		synctest.Wait()
-		time.Sleep(idle)
+		<-time.After(idle)
 		synctest.Wait()
 		if f.Sandboxes() != 0 {
 			t.Error("an idle sandbox is still there")
