@@ -19,6 +19,7 @@ import (
 	"github.com/serverless/open-runtime/internal/frames"
 	"github.com/serverless/open-runtime/internal/runtimeapi"
 	"github.com/serverless/open-runtime/pkg/emulator"
+	"github.com/serverless/open-runtime/pkg/emulator/invokeapi"
 	"github.com/serverless/open-runtime/pkg/project"
 )
 
@@ -30,6 +31,7 @@ type remote struct {
 	told        frames.SupervisorInvoke
 	async, json bool
 	lines       bool
+	exact       bool // the function has this name, and no other is meant
 }
 
 // anyFunction is the name under which the only function of a server is found, as in AWS's own emulator.
@@ -59,7 +61,7 @@ func newRemote(screen *ui, o invokeOptions, told frames.SupervisorInvoke) (*remo
 	} else if name == "" && !errors.Is(err, project.ErrNoProject) {
 		return nil, err
 	}
-	if name == "" {
+	if r.exact = name != ""; !r.exact {
 		name = anyFunction
 	}
 	r.url = endpoint.JoinPath("2015-03-31", "functions", url.PathEscape(name), "invocations")
@@ -81,6 +83,9 @@ func (r *remote) invoke(ctx context.Context, event []byte) (*emulator.Result, er
 	}
 	if r.async {
 		request.Header.Set("X-Amz-Invocation-Type", "Event")
+	}
+	if r.exact {
+		request.Header.Set(invokeapi.HeaderExactName, "1")
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {

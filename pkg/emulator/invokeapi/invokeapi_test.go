@@ -226,6 +226,8 @@ func TestOtherNames(t *testing.T) {
 	}
 	got := d.ask("POST", "/2015-03-31/functions/no%20name/invocations", "{}")
 	got.wants(t, "no name", 400, got.body, "x-amzn-ErrorType", "InvalidParameterValueException")
+	d.ask("POST", "/2015-03-31/functions/other/invocations", "{}", invokeapi.HeaderExactName, "1").wants(t, "another, and none in its place", 404,
+		`{"Type":"User","Message":"Function not found: arn:aws:lambda:us-east-1:012345678912:function:other"}`)
 	slices.Sort(renamed)
 	if diff := cmp.Diff([]string{"fourth is hello", "other is hello", "other is hello", "third is hello"}, renamed); diff != "" {
 		t.Errorf("told was (-want +got):\n%s", diff)

@@ -28,6 +28,10 @@ const (
 // IsTenant says whether Lambda would take it for a tenant.
 func IsTenant(id string) bool { return len(id) <= mostTenantID && tenantSpelling.MatchString(id) }
 
+// HeaderExactName is sent, with any value, by a caller who wants the function of that name and no other, however alone one is.
+// It is ours: AWS has no such header.
+const HeaderExactName = "X-Sor-Exact-Name"
+
 // anyFunction is what AWS's own emulator calls its one function.
 const anyFunction = "function"
 
@@ -67,7 +71,7 @@ func (s *server) target(r *http.Request) (f Served, arn string, refused *apiErro
 	f, ok := s.functions[parts[1]]
 	switch {
 	case ok:
-	case s.only != nil:
+	case s.only != nil && r.Header.Get(HeaderExactName) == "":
 		f = *s.only
 		if parts[1] != anyFunction {
 			s.renamed(f, parts[1])
