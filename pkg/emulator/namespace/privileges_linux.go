@@ -11,7 +11,7 @@ import (
 // supervisorCapabilities are what a supervisor that is root needs: to start children as user 993, to signal them, to read
 // how much memory they use, and to tidy /tmp. A user namespace's root keeps its own, which are worth nothing outside.
 var supervisorCapabilities = []uint{
-	unix.CAP_SETUID, unix.CAP_SETGID, unix.CAP_KILL, unix.CAP_SYS_PTRACE, unix.CAP_SYS_RESOURCE,
+	unix.CAP_SETUID, unix.CAP_SETGID, unix.CAP_KILL, unix.CAP_SYS_PTRACE,
 	unix.CAP_CHOWN, unix.CAP_FOWNER, unix.CAP_DAC_OVERRIDE, unix.CAP_DAC_READ_SEARCH,
 }
 
