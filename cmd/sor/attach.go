@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -77,7 +76,7 @@ func (f *servedFunction) tellAttach() error {
 	if openRuntime(p) {
 		variables = append(variables, variable{"SOR_OPT", where.opt})
 	}
-	command := "cd " + shellQuote(where.task) + " && " + shellQuote(where.bootstrap(p))
+	command := "cd " + shellWord(where.task) + " && " + shellWord(where.bootstrap(p))
 	stable := slices.DeleteFunc(slices.Clone(variables), func(v variable) bool { return v.name == "AWS_LAMBDA_LOG_STREAM_NAME" })
 	now := fmt.Sprint(stable, command)
 	if now == f.attachTold {
@@ -91,7 +90,7 @@ func (f *servedFunction) tellAttach() error {
 		}
 		path := absoluteIn(f.wd, f.o.attach.file)
 		f.line(f.prefix + "attach: start its runtime with the environment of " + f.o.attach.file + ", in an IDE or with:")
-		f.line("  set -a; . " + shellQuote(path) + "; set +a")
+		f.line("  set -a; . " + shellWord(path) + "; set +a")
 		f.line("  " + command)
 		return nil
 	}
@@ -100,7 +99,7 @@ func (f *servedFunction) tellAttach() error {
 		if f.session().passCredentials && slices.Contains(credentialVariables, v.name) {
 			continue // the shell has them, and no screen should
 		}
-		f.line("  export " + v.name + "=" + shellQuote(v.value))
+		f.line("  export " + v.name + "=" + shellWord(v.value))
 	}
 	f.line("  " + command)
 	return nil
@@ -162,21 +161,10 @@ func onlyThere(list string) string {
 	return strings.Join(slices.DeleteFunc(strings.Split(list, ":"), func(dir string) bool { return !isDir(dir) }), ":")
 }
 
-// plain needs no quotes, in a shell or elsewhere.
-var plain = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
-
-// shellQuote gives a word for a POSIX shell.
-func shellQuote(value string) string {
-	if plain.MatchString(value) {
-		return value
-	}
-	return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
-}
-
 // envQuote gives a value for a .env file: what IDEs and a shell take to be the same.
 func envQuote(value string) string {
 	switch {
-	case plain.MatchString(value):
+	case plainWord.MatchString(value):
 		return value
 	case !strings.Contains(value, "'"):
 		return "'" + value + "'"

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -132,10 +131,7 @@ func (w *workspace) buildAll(ctx context.Context, stdout io.Writer, p *project.P
 		w.say("%s: nothing to complain of", p.Name)
 		return nil
 	}
-	out := o.out
-	if !filepath.IsAbs(out) {
-		out = filepath.Join(w.wd, out)
-	}
+	out := absoluteIn(w.wd, o.out)
 	var written, functions []layer.Output
 	for _, arch := range archs {
 		output, err := w.writeLayer(p, layers[arch], arch, out, o.allow)

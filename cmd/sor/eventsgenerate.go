@@ -84,7 +84,7 @@ func (o *generateOptions) flags(cmd *cobra.Command) {
 	f.IntVar(&o.count, "count", 0, "this many records, each with IDs of its own (default: as many as the event has)")
 	f.BoolVar(&o.now, "now", false, "it happens now, and not at the second of all samples")
 	f.BoolVar(&o.compact, "compact", false, "on one line, for sor invoke --events")
-	f.StringVar(&o.as, "as", "apigateway-v2", "http: the event of "+strings.Join(event.Shapes(), ", "))
+	f.StringVar(&o.as, "as", string(event.ShapeAPIGateway2), "http: the event of "+strings.Join(event.Shapes(), ", "))
 	f.StringArrayVar(&o.headers, "header", nil, "http: a header as 'Name: value'; may be repeated")
 	completes(cmd, "as", event.Shapes())
 	abouts := map[string]string{

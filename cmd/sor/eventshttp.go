@@ -27,10 +27,10 @@ const (
 )
 
 // exampleHosts is where a request was sent that does not say it.
-var exampleHosts = map[string]string{
-	"apigateway-v1": exampleAPI + ".execute-api.us-east-1.amazonaws.com", "apigateway-v2": exampleAPI + ".execute-api.us-east-1.amazonaws.com",
-	"alb": "example-123456.us-east-1.elb.amazonaws.com", "alb-multi": "example-123456.us-east-1.elb.amazonaws.com",
-	"function-url": "exampleurlid.lambda-url.us-east-1.on.aws",
+var exampleHosts = map[event.Shape]string{
+	event.ShapeAPIGateway1: exampleAPI + ".execute-api.us-east-1.amazonaws.com", event.ShapeAPIGateway2: exampleAPI + ".execute-api.us-east-1.amazonaws.com",
+	event.ShapeALB: "example-123456.us-east-1.elb.amazonaws.com", event.ShapeALBMulti: "example-123456.us-east-1.elb.amazonaws.com",
+	event.ShapeFunctionURL: "exampleurlid.lambda-url.us-east-1.on.aws",
 }
 
 // request makes an event of a request.
@@ -47,7 +47,7 @@ func (o generateOptions) request(ctx context.Context, cmd *cobra.Command) ([]byt
 	}
 	r := event.Request{
 		Method: strings.ToUpper(o.chosen["method"]), Stage: o.chosen["stage"], Resource: o.chosen["resource"], Body: []byte(body),
-		SourceIP: exampleAddress, RequestID: exampleRequestID, Time: event.SampleTime(), AccountID: localAccount, Host: exampleHosts[o.as],
+		SourceIP: exampleAddress, RequestID: exampleRequestID, Time: event.SampleTime(), AccountID: localAccount, Host: exampleHosts[event.Shape(o.as)],
 	}
 	if o.now {
 		r.RequestID, r.Time = identifier.UUID(), time.Now()
@@ -72,8 +72,8 @@ func (o generateOptions) request(ctx context.Context, cmd *cobra.Command) ([]byt
 
 func (o generateOptions) checkRequestFlags(cmd *cobra.Command) error {
 	known := []string{"method", "path", "body"}
-	switch o.as {
-	case "apigateway-v1", "apigateway-v2":
+	switch event.Shape(o.as) {
+	case event.ShapeAPIGateway1, event.ShapeAPIGateway2:
 		known = append(known, "stage", "resource")
 	}
 	for name := range o.chosen {

@@ -88,8 +88,8 @@ func (w *workspace) prepare(ctx context.Context, p *project.Project, o invokeOpt
 
 // stage brings the project's folders up to date, for a sandbox.
 func (w *workspace) stage(ctx context.Context, p *project.Project, box emulator.Sandbox, o invokeOptions) (*session, error) {
-	if o.layer != "" && !filepath.IsAbs(o.layer) {
-		o.layer = filepath.Join(w.wd, o.layer)
+	if o.layer != "" {
+		o.layer = absoluteIn(w.wd, o.layer)
 	}
 	w.hereOnly(p, o.layer)
 	var debugged debuggee

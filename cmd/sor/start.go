@@ -241,7 +241,7 @@ func (s *served) serve(ctx context.Context, listener net.Listener, o startOption
 	for _, f := range s.functions {
 		p := f.session().project
 		api.Functions = append(api.Functions, invokeapi.Served{
-			Function: f, Queue: f.startQueue(s.records, o.async), Shape: event.Shape(o.urlAs), Runtime: p.Target, Architecture: p.Architecture,
+			Function: f, Queue: f.startQueue(s.records, o.async), Shape: event.Shape(o.urlAs), Runtime: p.Target, Architecture: awsArchitecture(p.Architecture),
 		})
 	}
 	serving, stop := context.WithCancel(ctx)

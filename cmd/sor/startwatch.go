@@ -176,9 +176,7 @@ func (f *servedFunction) ignored(path string) bool {
 
 // isNamed says whether something that is watched is at or below a path: a middleware may be in the code's folder.
 func (f *servedFunction) isNamed(path string) bool {
-	return slices.ContainsFunc(f.watched(), func(watched string) bool {
-		return watched == path || strings.HasPrefix(watched, path+string(filepath.Separator))
-	})
+	return slices.ContainsFunc(f.watched(), func(watched string) bool { return isWithin(watched, path) })
 }
 
 // noticed holds invocations back that come from now on: they are to see what has changed.

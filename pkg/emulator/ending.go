@@ -59,9 +59,6 @@ func (f *Function) EndIdle() {
 	var ending []*member
 	for _, m := range append([]*member(nil), f.members...) {
 		if m.free == m.all && !f.closed {
-			if m.expiry != nil {
-				m.expiry.Stop()
-			}
 			f.remove(m)
 			ending = append(ending, m)
 		}
@@ -113,9 +110,6 @@ func (f *Function) Close(ctx context.Context) (cut int) {
 	f.awaitIdle()
 	f.mu.Lock()
 	for _, m := range append([]*member(nil), f.members...) {
-		if m.expiry != nil {
-			m.expiry.Stop()
-		}
 		f.remove(m)
 	}
 	f.mu.Unlock()

@@ -35,11 +35,7 @@ func (f Served) configuration() configuration {
 		FunctionName: c.FunctionName, FunctionArn: c.FunctionARN, Runtime: f.Runtime, Handler: c.Handler, Timeout: (c.TimeoutMs + 999) / 1000,
 		MemorySize: c.MemoryMB, Version: c.FunctionVersion, PackageType: "Zip", State: "Active", LastUpdateStatus: "Successful",
 	}
-	switch f.Architecture {
-	case "":
-	case "amd64":
-		described.Architectures = []string{"x86_64"}
-	default:
+	if f.Architecture != "" {
 		described.Architectures = []string{f.Architecture}
 	}
 	if len(c.Environment) > 0 {
@@ -57,24 +53,25 @@ func (s *server) listFunctions(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *server) getFunction(w http.ResponseWriter, r *http.Request) {
-	f, _, refused := s.target(r)
-	if refused != nil {
-		refused.write(w)
-		return
-	}
-	describe(w, struct {
-		Configuration configuration
-		Code          struct{} // it is where the developer has it
-	}{Configuration: f.configuration()})
+	s.describeOne(w, r, func(c configuration) any {
+		return struct {
+			Configuration configuration
+			Code          struct{} // it is where the developer has it
+		}{Configuration: c}
+	})
 }
 
 func (s *server) getConfiguration(w http.ResponseWriter, r *http.Request) {
+	s.describeOne(w, r, func(c configuration) any { return c })
+}
+
+func (s *server) describeOne(w http.ResponseWriter, r *http.Request, as func(configuration) any) {
 	f, _, refused := s.target(r)
 	if refused != nil {
 		refused.write(w)
 		return
 	}
-	describe(w, f.configuration())
+	describe(w, as(f.configuration()))
 }
 
 func describe(w http.ResponseWriter, what any) {

@@ -32,7 +32,7 @@ type Served struct {
 	Function
 	Queue                 *emulator.Queue
 	CORS                  *CORS  // of its URL; nil leaves it to the function
-	Runtime, Architecture string // as GOARCH has it; what GetFunction tells; may be empty
+	Runtime, Architecture string // as AWS spells them; what GetFunction tells; may be empty
 
 	Shape event.Shape // of what its URL makes of requests and answers: that of a function URL, or of another service; may be empty
 }

@@ -469,7 +469,7 @@ func TestEvent(t *testing.T) {
 func TestDescribes(t *testing.T) {
 	d := open(t, func(fo *emulator.FunctionOptions, o *invokeapi.Options) {
 		fo.Config.Handler, fo.Config.MemoryMB, fo.Config.TimeoutMs, fo.Config.Environment = "app.handle", 128, 3000, map[string]string{"A": "b"}
-		o.Functions = []invokeapi.Served{{Runtime: "nodejs24.x", Architecture: "amd64"}}
+		o.Functions = []invokeapi.Served{{Runtime: "nodejs24.x", Architecture: "x86_64"}}
 	})
 	const described = `{"FunctionName":"hello","FunctionArn":"` + arn + `","Runtime":"nodejs24.x","Handler":"app.handle","Timeout":3,"MemorySize":128,` +
 		`"Version":"$LATEST","PackageType":"Zip","Architectures":["x86_64"],"Environment":{"Variables":{"A":"b"}},"State":"Active","LastUpdateStatus":"Successful"}`
